@@ -1,0 +1,17 @@
+"""ULIDs: identifiers that sort by time of creation."""
+
+import re
+
+from ulid import ULID
+
+_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+
+
+def new_id() -> str:
+    """A new ULID in its canonical 26-character form."""
+    return str(ULID())
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` is a ULID in canonical form (which also makes it safe as a file name)."""
+    return _ULID.fullmatch(text) is not None

@@ -1,0 +1,55 @@
+"""Every setting of RapidDraft, typed, in one place. Read from RAPIDDRAFT_… environment variables."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """The configuration of one installation; the table in docs/settings.md is checked against it."""
+
+    model_config = SettingsConfigDict(env_prefix="RAPIDDRAFT_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(
+        PROJECT_ROOT / "data", description="Folder that holds everything RapidDraft keeps: models, jobs, queue."
+    )
+    host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="TCP port that the API listens on.")
+    uvicorn_workers: int = Field(
+        2,
+        ge=1,
+        validation_alias=AliasChoices("RAPIDDRAFT_UVICORN_WORKERS", "UVICORN_WORKERS"),
+        description="API processes.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
+    max_upload_bytes: int = Field(256 * 1024 * 1024, ge=1, description="Largest part file accepted, in bytes.")
+    review_wait_seconds: float = Field(
+        30.0, ge=0, description="How long a review request waits for its result before it is answered 202."
+    )
+    sandbox_children: int = Field(
+        os.cpu_count() or 1, ge=1, description="Parts reviewed at the same time by one worker process."
+    )
+    sandbox_deadline_seconds: float = Field(
+        60.0, gt=0, description="Wall-clock limit of one review in its sandbox child."
+    )
+    sandbox_memory_mb: int = Field(
+        1024, ge=256, description="Resident memory, in MiB, above which a sandbox child is ended."
+    )
+    broker_lease_seconds: float = Field(
+        15.0, gt=0, description="How long a worker may hold a message without a heartbeat before it goes to another."
+    )
+    kernel: Literal["auto", "occ", "ocp"] = Field(
+        "auto", description="OpenCascade binding: occ is pythonocc-core, ocp is cadquery-ocp; auto prefers occ."
+    )
+
+
+@lru_cache
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()
