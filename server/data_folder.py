@@ -1,0 +1,77 @@
+"""Where everything RapidDraft keeps lies in the data folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+_PRIVATE = 0o700
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """The names in one data folder; nothing is made until `prepare`."""
+
+    root: Path
+
+    @property
+    def admin_token(self) -> Path:
+        return self.root / "admin-token"
+
+    @property
+    def queue(self) -> Path:
+        """The broker's SQLite file."""
+        return self.root / "queue.sqlite3"
+
+    @property
+    def uploads(self) -> Path:
+        """Parts on their way in."""
+        return self.root / "uploads"
+
+    @property
+    def removed(self) -> Path:
+        """Models on their way out."""
+        return self.root / "removed"
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    @property
+    def models_by_sha256(self) -> Path:
+        return self.root / "models-by-sha256"
+
+    @property
+    def jobs(self) -> Path:
+        return self.root / "jobs"
+
+    @property
+    def run(self) -> Path:
+        """Sockets and heartbeats: nothing in it outlives the processes."""
+        return self.root / "run"
+
+    @property
+    def wake(self) -> Path:
+        """Sockets of those who wait for a job to change."""
+        return self.run / "wake"
+
+    @property
+    def workers(self) -> Path:
+        """Heartbeats of the worker processes."""
+        return self.run / "workers"
+
+    def model(self, model_id: str) -> Path:
+        return self.models / model_id
+
+    def prepare(self) -> None:
+        """Make the folders that are missing. Raises OSError where that is not possible."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.run.mkdir(mode=_PRIVATE, exist_ok=True)
+        for folder in (
+            self.uploads,
+            self.removed,
+            self.models,
+            self.models_by_sha256,
+            self.jobs,
+            self.wake,
+            self.workers,
+        ):
+            folder.mkdir(exist_ok=True)

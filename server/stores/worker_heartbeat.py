@@ -1,0 +1,65 @@
+"""A sign of life from each worker process, with what only a worker can find out about itself."""
+
+import os
+from datetime import UTC, datetime, timedelta
+
+from pydantic import BaseModel, ValidationError
+
+from server._atomic_json import read_json, write_json_atomic
+from server.data_folder import DataFolder
+from server.settings import Settings
+
+# A worker beats every few seconds; one that missed this many is taken for dead.
+STALE_AFTER = timedelta(seconds=15)
+
+
+class Finding(BaseModel):
+    """Whether something works, and its version or what is wrong with it."""
+
+    ok: bool
+    detail: str
+
+
+class Beat(BaseModel):
+    """One worker process's latest sign of life."""
+
+    pid: int
+    at: datetime
+    kernel: Finding | None = None
+    rules: Finding | None = None
+
+    @property
+    def is_fresh(self) -> bool:
+        return datetime.now(UTC) - self.at < STALE_AFTER
+
+
+def beat(settings: Settings, *, kernel: Finding | None = None, rules: Finding | None = None) -> None:
+    """Say that this worker process lives; call it every few seconds.
+
+    `kernel` and `rules` are what a sandbox child found when it loaded them: pass the same again with
+    every beat, or leave them out until they are known. Raises OSError if it cannot be written.
+    """
+    folder = DataFolder(settings.data_dir).workers
+    folder.mkdir(parents=True, exist_ok=True)
+    sign = Beat(pid=os.getpid(), at=datetime.now(UTC), kernel=kernel, rules=rules)
+    write_json_atomic(folder / f"{sign.pid}.json", sign.model_dump(mode="json"))
+
+
+def last_beat(settings: Settings) -> Beat | None:
+    """The latest beat of any worker process; check `is_fresh`. Removes beats of those long gone."""
+    latest: Beat | None = None
+    for path in DataFolder(settings.data_dir).workers.glob("*.json"):
+        try:
+            sign = Beat.model_validate(read_json(path))
+        except (FileNotFoundError, ValueError, ValidationError):
+            continue  # removed meanwhile, or left over from another version: no sign of life
+        if datetime.now(UTC) - sign.at > 10 * STALE_AFTER:
+            path.unlink(missing_ok=True)
+        if latest is None or sign.at > latest.at:
+            latest = sign
+    return latest
+
+
+def stop_beating(settings: Settings) -> None:
+    """Take this process's beat back, so that a worker that was stopped is not taken for alive."""
+    (DataFolder(settings.data_dir).workers / f"{os.getpid()}.json").unlink(missing_ok=True)
