@@ -1,0 +1,25 @@
+"""A durable, file-backed broker for Dramatiq. README.md says what it guarantees."""
+
+from .broker import DeadLetter, FileBroker
+from .errors import (
+    DeadLetterNotFoundError,
+    MessageTooLargeError,
+    QueueDiskFullError,
+    QueueFileBusyError,
+    QueueFileLostError,
+    QueueFileRefusedError,
+)
+from .wakeup import Wakeup, wake
+
+__all__ = [
+    "DeadLetter",
+    "DeadLetterNotFoundError",
+    "FileBroker",
+    "MessageTooLargeError",
+    "QueueDiskFullError",
+    "QueueFileBusyError",
+    "QueueFileLostError",
+    "QueueFileRefusedError",
+    "Wakeup",
+    "wake",
+]

@@ -1,0 +1,205 @@
+"""A Dramatiq broker whose queues are one SQLite file: durable, shared by processes, without a server."""
+
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from dramatiq import Broker, Message, Middleware
+from dramatiq.broker import Consumer
+from dramatiq.common import current_millis, dq_name
+from dramatiq.errors import DecodeError, QueueJoinTimeout, QueueNotFound
+
+from . import wakeup
+from .consumer import FileConsumer
+from .errors import MessageTooLargeError
+from .heartbeat import Heartbeat, new_owner
+from .storage import DeadLetterRow, Storage
+
+MAX_MESSAGE_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A message that will not be delivered again unless an operator requeues it.
+
+    `history` tells what became of each delivery that had no answer: `at` (Unix time in ms), `event`, …
+    """
+
+    id: int
+    queue: str
+    body: bytes
+    deliveries: int
+    reason: str
+    history: list[dict[str, Any]]
+    died_at: datetime
+
+    @property
+    def message(self) -> "Message[Any]":
+        """The message. Raises dramatiq.DecodeError if it cannot be decoded."""
+        return Message.decode(self.body)
+
+
+class FileBroker(Broker):
+    """Keeps messages in the SQLite file at `path` (made if absent) until they are answered.
+
+    Delivers at least once: a message whose holder dies, or stops for longer than `lease_seconds`, goes to
+    another. After `max_deliveries` deliveries without an answer it goes to the dead letters, as do messages
+    that failed for good. Lower `priority` of the actor goes first, then the older message.
+
+    Processes wake each other through sockets in `wake_folder` (default: `path` + ".wake").
+
+    Raises QueueFileRefusedError if the file is damaged or not a queue. When it cannot be used, every method
+    raises QueueFileLostError, QueueFileBusyError or QueueDiskFullError, all dramatiq.BrokerConnectionError.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        lease_seconds: float = 15.0,
+        max_deliveries: int = 5,
+        wake_folder: Path | None = None,
+        middleware: list[Middleware] | None = None,
+    ) -> None:
+        super().__init__(middleware)
+        self.queues: set[str] = set()
+        self.storage = Storage(path, max_deliveries=max_deliveries)
+        self.wake_folder = wake_folder or path.with_name(f"{path.name}.wake")
+        self.lease_seconds = lease_seconds
+        self._heartbeat: Heartbeat | None = None
+        self._heartbeat_pid = 0
+
+    @property
+    def heartbeat(self) -> Heartbeat:
+        """The holder of this process's claims."""
+        if self._heartbeat is None or self._heartbeat_pid != os.getpid():
+            self._heartbeat_pid = os.getpid()
+            self._heartbeat = Heartbeat(self.storage, new_owner(self._heartbeat_pid), self.lease_seconds)
+        return self._heartbeat
+
+    def close(self) -> None:
+        """Stop renewing leases and close the file."""
+        if self._heartbeat is not None and self._heartbeat_pid == os.getpid():
+            self._heartbeat.stop()
+        self._heartbeat = None
+        self.storage.close()
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 30000) -> Consumer:
+        """Iterate over the messages of a queue, holding at most `prefetch`, waiting `timeout` milliseconds.
+
+        Raises QueueNotFound if the queue was not declared.
+        """
+        self._check_declared(queue_name)
+        return FileConsumer(self, queue_name, prefetch, timeout)
+
+    def declare_queue(self, queue_name: str) -> None:
+        """Declare a queue and its delay queue. Has no effect the second time."""
+        if queue_name in self.queues:
+            return
+        self.emit_before("declare_queue", queue_name)
+        self.queues.add(queue_name)
+        self.emit_after("declare_queue", queue_name)
+
+        delayed_name = dq_name(queue_name)
+        self.delay_queues.add(delayed_name)
+        self.emit_after("declare_delay_queue", delayed_name)
+
+    def get_declared_queues(self) -> set[str]:
+        """The names of the declared queues, without their delay queues."""
+        return self.queues.copy()
+
+    def enqueue(self, message: "Message[Any]", *, delay: int | None = None) -> "Message[Any]":
+        """Add a message, to be delivered after `delay` milliseconds. It is on disk when this returns.
+
+        Raises QueueNotFound, MessageTooLargeError, and what the class says.
+        """
+        if delay is not None:
+            message = message.copy(
+                queue_name=dq_name(message.queue_name), options={"eta": current_millis() + delay}
+            )
+        self._check_declared(message.queue_name)
+        self.emit_before("enqueue", message, delay)
+        body = message.encode()
+        if len(body) > MAX_MESSAGE_BYTES:
+            raise MessageTooLargeError(
+                f"The message for {message.actor_name} has {len(body)} bytes, more than {MAX_MESSAGE_BYTES}."
+            )
+        self.storage.enqueue(
+            message.queue_name, body, priority=self._priority(message), due_at=self._due_at(message)
+        )
+        self.wake(message.queue_name)
+        self.emit_after("enqueue", message, delay)
+        return message
+
+    def flush(self, queue_name: str) -> None:
+        """Drop all messages of a queue and of its delay queue; dead letters stay. Raises QueueNotFound."""
+        self._check_declared(queue_name)
+        self.storage.flush([queue_name, dq_name(queue_name)])
+
+    def flush_all(self) -> None:
+        """Drop all messages of all declared queues; dead letters stay."""
+        for queue_name in self.queues:
+            self.flush(queue_name)
+
+    def join(self, queue_name: str, *, interval: int = 20, timeout: int | None = None) -> None:
+        """Wait until no message of the queue or its delay queue is left, looking every `interval` ms.
+
+        Raises QueueNotFound, and QueueJoinTimeout after `timeout` milliseconds.
+        """
+        self._check_declared(queue_name)
+        deadline = None if timeout is None else time.monotonic() + timeout / 1000
+        while self.storage.count([queue_name, dq_name(queue_name)]):
+            if deadline is not None and time.monotonic() >= deadline:
+                raise QueueJoinTimeout(queue_name)  # type: ignore[no-untyped-call]
+            time.sleep(interval / 1000)
+
+    def dead_letters(self, queue_name: str) -> list[DeadLetter]:
+        """The dead letters of a queue and its delay queue, oldest message first."""
+        return [_dead_letter(row) for row in self.storage.dead_letters([queue_name, dq_name(queue_name)])]
+
+    def requeue_dead_letter(self, number: int) -> None:
+        """Deliver a dead letter again, with all its attempts before it. Raises DeadLetterNotFoundError."""
+        letter = self.storage.dead_letter(number)
+        try:
+            message = Message.decode(letter.body)
+        except DecodeError:
+            self.storage.requeue_dead_letter(number, letter.body)
+        else:
+            message.options.pop("retries", None)
+            self.storage.requeue_dead_letter(
+                number, message.encode(), priority=self._priority(message), due_at=self._due_at(message)
+            )
+        self.wake(letter.queue)
+
+    def purge_dead_letter(self, number: int) -> None:
+        """Remove a dead letter for good. Raises DeadLetterNotFoundError."""
+        self.storage.purge_dead_letter(number)
+
+    def wake(self, queue_name: str) -> None:
+        """Make the waiting consumers of a queue, in all processes, look at it."""
+        wakeup.wake(self.wake_folder_of(queue_name))
+
+    def wake_folder_of(self, queue_name: str) -> Path:
+        """Where the consumers of a queue wait."""
+        return self.wake_folder / quote(queue_name, safe="")
+
+    def _check_declared(self, queue_name: str) -> None:
+        if queue_name not in self.queues and queue_name not in self.delay_queues:
+            raise QueueNotFound(queue_name)  # type: ignore[no-untyped-call]
+
+    def _priority(self, message: "Message[Any]") -> int:
+        actor = self.actors.get(message.actor_name)
+        return actor.priority if actor is not None else 0
+
+    def _due_at(self, message: "Message[Any]") -> int:
+        eta = message.options.get("eta")
+        return int(eta) if message.queue_name in self.delay_queues and isinstance(eta, int | float) else 0
+
+
+def _dead_letter(row: DeadLetterRow) -> DeadLetter:
+    died_at = datetime.fromtimestamp(row.died_at / 1000, UTC)
+    return DeadLetter(row.id, row.queue, row.body, row.deliveries, row.reason, row.history, died_at)
