@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from server._atomic_json import fsync_folder
+
 _PRIVATE = 0o700
 
 
@@ -54,6 +56,11 @@ class DataFolder:
         return self.run / "wake"
 
     @property
+    def queue_wake(self) -> Path:
+        """Sockets of the workers that wait for messages."""
+        return self.run / "queue-wake"
+
+    @property
     def workers(self) -> Path:
         """Heartbeats of the worker processes."""
         return self.run / "workers"
@@ -75,3 +82,4 @@ class DataFolder:
             self.workers,
         ):
             folder.mkdir(exist_ok=True)
+        fsync_folder(self.root)

@@ -13,7 +13,7 @@ from server.settings import Settings
 STALE_AFTER = timedelta(seconds=15)
 
 
-class Finding(BaseModel):
+class SelfCheck(BaseModel):
     """Whether something works, and its version or what is wrong with it."""
 
     ok: bool
@@ -25,15 +25,15 @@ class Beat(BaseModel):
 
     pid: int
     at: datetime
-    kernel: Finding | None = None
-    rules: Finding | None = None
+    kernel: SelfCheck | None = None
+    rules: SelfCheck | None = None
 
     @property
     def is_fresh(self) -> bool:
         return datetime.now(UTC) - self.at < STALE_AFTER
 
 
-def beat(settings: Settings, *, kernel: Finding | None = None, rules: Finding | None = None) -> None:
+def beat(settings: Settings, *, kernel: SelfCheck | None = None, rules: SelfCheck | None = None) -> None:
     """Say that this worker process lives; call it every few seconds.
 
     `kernel` and `rules` are what a sandbox child found when it loaded them: pass the same again with

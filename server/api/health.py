@@ -1,0 +1,114 @@
+"""Is it alive, and is it ready?"""
+
+import shutil
+import tempfile
+from typing import Any
+
+from dramatiq.errors import BrokerError
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+from starlette.responses import JSONResponse
+
+from server.api.parameters import ServicesDep
+from server.problems import Problem, ProblemDocument, problem_response
+from server.services import Services
+from server.stores.worker_heartbeat import Beat, SelfCheck, last_beat
+from workers.actors import QUEUE
+
+router = APIRouter(tags=["operation"])
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: str = "alive"
+
+
+class Check(BaseModel):
+    """One core service."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class Readiness(BaseModel):
+    """Whether reviews can be made now, and if not, why."""
+
+    ready: bool
+    checks: list[Check]
+    startup_errors: list[str]
+
+
+@router.get("/healthz", summary="Is the process alive?")
+async def healthz() -> Alive:
+    """Always 200; looks at nothing."""
+    return Alive()
+
+
+@router.get(
+    "/readyz",
+    summary="Can it do its work?",
+    response_model=Readiness,
+    responses={503: {"model": ProblemDocument, "description": "No; `checks` and `startup_errors` say why."}},
+)
+def readyz(request: Request, services: ServicesDep) -> Response:
+    """A line for each core service, and each error at start. 503 if one of them is not as it must be."""
+    readiness = _readiness(services)
+    if readiness.ready:
+        return JSONResponse(readiness.model_dump())
+    wrong = [f"{check.name}: {check.detail}" for check in readiness.checks if not check.ok]
+    members: dict[str, Any] = readiness.model_dump()
+    detail = "; ".join([*wrong, *readiness.startup_errors])
+    return problem_response(request.scope, Problem(503, "not_ready", detail, title="Not ready", **members))
+
+
+def _readiness(services: Services) -> Readiness:
+    beat = last_beat(services.settings)
+    checks = [
+        _data_folder(services),
+        _queue(services),
+        _worker(beat),
+        _reported("kernel", beat.kernel if beat else None),
+        _reported("rules", beat.rules if beat else None),
+    ]
+    ready = all(check.ok for check in checks) and not services.startup_errors
+    return Readiness(ready=ready, checks=checks, startup_errors=services.startup_errors)
+
+
+def _data_folder(services: Services) -> Check:
+    name = "data folder"
+    try:
+        with tempfile.TemporaryFile(dir=services.data.uploads) as file:
+            file.write(b"?")
+        free = shutil.disk_usage(services.data.root).free
+    except OSError as error:
+        return Check(name=name, ok=False, detail=f"not writable: {error.strerror}")
+    needed = services.settings.max_upload_bytes
+    if free < needed:
+        return Check(name=name, ok=False, detail=f"{free:,} bytes free; the largest upload needs {needed:,}")
+    return Check(name=name, ok=True, detail=f"writable, {free:,} bytes free")
+
+
+def _queue(services: Services) -> Check:
+    if services.broker is None:
+        return Check(name="queue", ok=False, detail="could not be opened at start")
+    try:
+        waiting = services.broker.storage.count([QUEUE])
+    except BrokerError as error:
+        return Check(name="queue", ok=False, detail=str(error))
+    return Check(name="queue", ok=True, detail=f"readable, {waiting} waiting")
+
+
+def _worker(beat: Beat | None) -> Check:
+    if beat is None:
+        return Check(name="worker", ok=False, detail="none has given a sign of life")
+    if not beat.is_fresh:
+        return Check(name="worker", ok=False, detail=f"no sign of life since {beat.at:%Y-%m-%dT%H:%M:%SZ}")
+    return Check(name="worker", ok=True, detail=f"alive (process {beat.pid})")
+
+
+def _reported(name: str, found: SelfCheck | None) -> Check:
+    if found is None:
+        return Check(name=name, ok=False, detail="no worker has reported on it yet")
+    return Check(name=name, ok=found.ok, detail=found.detail)

@@ -1,0 +1,41 @@
+"""What several operations take."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request
+
+from server.middleware.authentication import identity_of
+from server.middleware.request_id import request_id_of
+from server.services import Services
+
+ULID = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def _request_id(request: Request) -> str:
+    return request_id_of(request.scope)
+
+
+def _identity(request: Request) -> str:
+    return identity_of(request.scope)
+
+
+ServicesDep = Annotated[Services, Depends(_services)]
+RequestIdDep = Annotated[str, Depends(_request_id)]
+IdentityDep = Annotated[str, Depends(_identity)]
+
+# An id that is not well-formed is answered with 404 (see server.problems), and never reaches a path.
+ModelId = Annotated[str, Path(pattern=ULID, description="Id of the model.")]
+JobId = Annotated[str, Path(pattern=ULID, description="Id of the job.")]
+RunId = Annotated[str, Path(pattern=ULID, description="Id of the analysis run.")]
+TicketId = Annotated[str, Path(pattern=ULID, description="Id of the ticket.")]
+
+Limit = Annotated[int, Query(ge=1, le=200, description="Most items to return.")]
+Cursor = Annotated[
+    str | None, Query(pattern=ULID, description="`next_cursor` of the page before; absent for the newest.")
+]
+DEFAULT_LIMIT = 50

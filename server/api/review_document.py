@@ -1,0 +1,66 @@
+"""The review, `rapiddraft.review/1`, as it is promised to users. Fields may be added, none removed."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Open(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class Engine(_Open):
+    """What made the review."""
+
+    version: str
+    kernel: str
+    kernel_version: str
+    rules_digest: str
+
+
+class Part(_Open):
+    """The part, as it was read."""
+
+    name: str
+    sha256: str
+    format: str
+    units_in_file: str | None
+    bodies: int
+    faces: int
+
+
+class Feature(_Open):
+    """A machining feature. Sizes in mm, angles in degrees."""
+
+    id: str | int
+    type: str
+    faces: list[int] = Field(description="Indices of faces, in the order of TopExp_Explorer.")
+
+
+class DfmFinding(_Open):
+    """Something that makes the part hard or impossible to make."""
+
+    id: str | int
+    rule: str
+    severity: Literal["critical", "major", "minor", "info"]
+    title: str
+    measured: dict[str, Any] | None
+    limit: dict[str, Any] | None
+    faces: list[int]
+    advice: str
+    source: dict[str, Any] | None
+
+
+class Review(_Open):
+    """A design-for-manufacturing review of one part."""
+
+    schema_: Literal["rapiddraft.review/1"] = Field(alias="schema")
+    engine: Engine
+    part: Part
+    process: str
+    limits: str
+    facts: dict[str, Any] = Field(description="name -> value, unit, state, method, confidence, where")
+    features: list[Feature]
+    findings: list[DfmFinding]
+    summary: dict[str, Any] = Field(description="counts, verdict, score")
+    timings_ms: dict[str, float]

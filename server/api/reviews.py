@@ -1,0 +1,188 @@
+"""Reviews: ask for one, and wait for it or be told where it will be."""
+
+import logging
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request, Response
+from pydantic import BaseModel, ConfigDict
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
+
+from server import problems
+from server.api.openapi import needs_token
+from server.api.parameters import IdentityDep, ModelId, RequestIdDep, ServicesDep
+from server.api.review_document import Review
+from server.observability.logging import log_ids
+from server.prefer import Prefer, parse_prefer
+from server.problems import Problem, responses
+from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Process
+from server.services import Services
+from server.stores.dfm_review_jobs import Job, JobError, JobState
+from workers.actors import enqueue_review
+from workers.file_broker import QueueDiskFullError
+
+log = logging.getLogger(__name__)
+
+router = APIRouter(
+    prefix="/api/models/{model_id}",
+    tags=["reviews"],
+    dependencies=[needs_token],
+    responses=responses(401, 404, 500, 503),
+)
+
+
+class ReviewRequest(BaseModel):
+    """How to review the part. May be left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    process: Process = DEFAULT_PROCESS
+    limits: LimitSet = DEFAULT_LIMITS
+
+
+_STRING = {"schema": {"type": "string"}}
+
+
+@router.post(
+    "/dfm/review-v2",
+    summary="Review a part",
+    response_model=None,
+    responses={
+        200: {
+            "model": Review,
+            "description": "The review.",
+            "headers": {"Content-Location": _STRING, "Link": _STRING, "Vary": _STRING},
+        },
+        202: {
+            "model": Job,
+            "description": "The review is on its way; the job at `Location` says when it is done.",
+            "headers": {
+                "Location": _STRING,
+                "Retry-After": _STRING,
+                "Preference-Applied": _STRING,
+                "Vary": _STRING,
+            },
+        },
+        **responses(400, 409, 413, 422, 507),
+    },
+)
+async def review_model(
+    model_id: ModelId,
+    request: Request,
+    services: ServicesDep,
+    request_id: RequestIdDep,
+    identity: IdentityDep,
+    wanted: ReviewRequest | None = None,
+    prefer: Annotated[  # noqa: ARG001 - read in full below, documented here
+        str | None, Header(description="`respond-async` for a 202 at once, `wait=N` for one after N seconds.")
+    ] = None,
+) -> Response:
+    """Waits for the review and returns it. `Content-Location` is where it is kept.
+
+    With `Prefer: respond-async` it is answered 202 at once, and when the review takes longer than
+    `Prefer: wait=N` or the service's own limit, it is answered 202 then. A part that cannot be reviewed
+    is answered 422 with the reason and what to do about it.
+    """
+    wanted = wanted or ReviewRequest()
+    preferences = parse_prefer(request.headers.getlist("prefer"))
+    with log_ids(model_id=model_id):
+        await run_in_threadpool(services.models.get, model_id)
+        job = await run_in_threadpool(_ask, services, model_id, wanted, request_id, identity)
+        waited_for = await _wait(services, job, preferences)
+        return await _answer(services, waited_for or job, preferences)
+
+
+def _ask(services: Services, model_id: str, wanted: ReviewRequest, request_id: str, identity: str) -> Job:
+    """Write the intent down, then put the job on the queue; a job that cannot be queued is closed."""
+    job = services.jobs.create(
+        model_id, wanted.process, wanted.limits, request_id=request_id, identity=identity
+    )
+    with log_ids(job_id=job.id):
+        try:
+            if services.broker is None:
+                raise ConnectionError("the queue could not be opened when the service started")
+            enqueue_review(services.broker, job)
+        except Exception as error:
+            log.exception("the job cannot be put on the queue")
+            raise _not_queued(services, job, error) from error
+        log.info("review asked for", extra={"process": job.process, "limits": job.limits})
+    return job
+
+
+def _not_queued(services: Services, job: Job, cause: Exception) -> Problem:
+    error = JobError(
+        code="not_queued",
+        title="The review could not be queued",
+        detail=f"The job could not be put on the queue: {cause}",
+        advice="Ask again; if that does not help, the operator should look at /readyz.",
+    )
+    try:
+        services.jobs.transition(job.id, JobState.FAILED, reason=error.detail, error=error)
+    except OSError:
+        log.exception("the job cannot be closed either")
+    if isinstance(cause, QueueDiskFullError) or problems.is_disk_full(cause):
+        return problems.disk_full()
+    return Problem(
+        503, error.code, error.detail, advice=error.advice, job=job.id, headers={"Retry-After": "5"}
+    )
+
+
+async def _wait(services: Services, job: Job, preferences: Prefer) -> Job | None:
+    """The job once it ended, or None if that took longer than the client or the service waits."""
+    seconds = services.settings.review_wait_seconds
+    if preferences.wait is not None:
+        seconds = min(seconds, preferences.wait)
+    elif preferences.respond_async:
+        seconds = 0
+    if seconds <= 0 or services.waiter is None:
+        return None
+    return await services.waiter.wait(job.id, seconds)
+
+
+async def _answer(services: Services, job: Job, preferences: Prefer) -> Response:
+    if job.state is JobState.SUCCEEDED and job.run_id:
+        run = await run_in_threadpool(services.runs.get, job.model_id, job.run_id)
+        headers = {
+            "Content-Location": f"/api/models/{job.model_id}/analysis-runs/{job.run_id}",
+            **_common_headers(job, preferences, accepted=False),
+        }
+        return JSONResponse(run.review, headers=headers)
+    if job.state.is_final:
+        raise problem_of(job)
+    headers = {
+        "Location": f"/api/jobs/{job.id}",
+        "Retry-After": "1",
+        **_common_headers(job, preferences, accepted=True),
+    }
+    return JSONResponse(job.model_dump(mode="json"), 202, headers)
+
+
+def _common_headers(job: Job, preferences: Prefer, *, accepted: bool) -> dict[str, str]:
+    applied = []
+    if preferences.respond_async and accepted:
+        applied.append("respond-async")
+    if preferences.wait is not None:
+        applied.append(f"wait={preferences.wait}")
+    headers = {"Link": f'</api/jobs/{job.id}>; rel="status"', "Vary": "Prefer"}
+    if applied:
+        headers["Preference-Applied"] = ", ".join(applied)
+    return headers
+
+
+# Any other code is about the part, and the client's to act on.
+_STATUS = {
+    "worker_lost": 503,
+    "internal_error": 500,
+    "storage_error": 500,
+    "not_queued": 503,
+    "model_removed": 404,
+}
+
+
+def problem_of(job: Job) -> Problem:
+    """The problem that a job without a result is answered with."""
+    if job.error is None:
+        return Problem(409, "job_cancelled", f"Job {job.id} was cancelled.", job=job.id)
+    members: dict[str, Any] = {"advice": job.error.advice, "job": job.id}
+    status = _STATUS.get(job.error.code, 422)
+    return Problem(status, job.error.code, job.error.detail, title=job.error.title, **members)

@@ -1,0 +1,117 @@
+"""Tickets and replies: what people have to say about a model."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from server.api.openapi import needs_token
+from server.api.parameters import (
+    DEFAULT_LIMIT,
+    ULID,
+    Cursor,
+    IdentityDep,
+    Limit,
+    ModelId,
+    ServicesDep,
+    TicketId,
+)
+from server.problems import responses
+from server.stores.paging import Page
+from server.stores.review_store import Reply, Ticket, TicketStatus
+
+router = APIRouter(
+    prefix="/api/models/{model_id}/tickets",
+    tags=["tickets"],
+    dependencies=[needs_token],
+    responses=responses(401, 404, 500, 503),
+)
+
+_WRITING = responses(400, 413, 422, 507)
+
+Title = Annotated[str, Field(min_length=1, max_length=200)]
+Text = Annotated[str, Field(max_length=20_000)]
+
+
+class NewTicket(BaseModel):
+    """A ticket to open."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Title
+    text: Text = ""
+    run_id: Annotated[str | None, Field(pattern=ULID, description="The analysis run it is about.")] = None
+    finding_id: Annotated[str | None, Field(max_length=200, description="The finding it is about.")] = None
+    faces: Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=10_000)] = []
+
+
+class TicketChange(BaseModel):
+    """What to change of a ticket; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Title | None = None
+    text: Text | None = None
+    status: TicketStatus | None = None
+
+
+class NewReply(BaseModel):
+    """A reply to add."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Annotated[str, Field(min_length=1, max_length=20_000)]
+
+
+@router.post("", status_code=201, summary="Open a ticket", responses=_WRITING)
+def open_ticket(
+    model_id: ModelId, ticket: NewTicket, response: Response, services: ServicesDep, identity: IdentityDep
+) -> Ticket:
+    """Durable when it is answered."""
+    opened = services.reviews.create_ticket(
+        model_id,
+        title=ticket.title,
+        text=ticket.text,
+        author=identity,
+        run_id=ticket.run_id,
+        finding_id=ticket.finding_id,
+        faces=ticket.faces,
+    )
+    response.headers["Location"] = f"/api/models/{model_id}/tickets/{opened.id}"
+    return opened
+
+
+@router.get("", summary="List the tickets of a model", responses=responses(422))
+def list_tickets(
+    model_id: ModelId,
+    services: ServicesDep,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+    status: Annotated[TicketStatus | None, Query(description="Only tickets with this status.")] = None,
+) -> Page[Ticket]:
+    """Newest first, with their replies."""
+    return services.reviews.list_tickets(model_id, limit=limit, cursor=cursor, status=status)
+
+
+@router.get("/{ticket_id}", summary="Show a ticket")
+def show_ticket(model_id: ModelId, ticket_id: TicketId, services: ServicesDep) -> Ticket:
+    """The ticket with its replies."""
+    return services.reviews.get_ticket(model_id, ticket_id)
+
+
+@router.patch("/{ticket_id}", summary="Change a ticket", responses=_WRITING)
+def change_ticket(
+    model_id: ModelId, ticket_id: TicketId, change: TicketChange, services: ServicesDep
+) -> Ticket:
+    """Its status, title or text."""
+    return services.reviews.change_ticket(
+        model_id, ticket_id, title=change.title, text=change.text, status=change.status
+    )
+
+
+@router.post("/{ticket_id}/replies", status_code=201, summary="Reply to a ticket", responses=_WRITING)
+def add_reply(
+    model_id: ModelId, ticket_id: TicketId, reply: NewReply, services: ServicesDep, identity: IdentityDep
+) -> Reply:
+    """Durable when it is answered."""
+    return services.reviews.add_reply(model_id, ticket_id, text=reply.text, author=identity)

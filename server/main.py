@@ -1,0 +1,67 @@
+"""The application, as gunicorn loads it: `server.main:app`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp
+
+from rapiddraft import __version__
+from server import problems
+from server.api import analysis_runs, health, jobs, metrics, models, reviews, tickets
+from server.api.openapi import DESCRIPTION, TAGS, describe
+from server.middleware.access_log import AccessLog
+from server.middleware.authentication import Authentication
+from server.middleware.body_limit import BodyLimit
+from server.middleware.request_id import RequestId
+from server.services import Services
+from server.settings import Settings, get_settings
+
+# What multipart puts around a part file.
+_MULTIPART_BYTES = 1024 * 1024
+
+
+class _Application(FastAPI):
+    def build_middleware_stack(self) -> ASGIApp:
+        """Starlette's, with the id and the log outside of its handling of bugs."""
+        return RequestId(AccessLog(super().build_middleware_stack()))
+
+    def openapi(self) -> dict[str, Any]:
+        if not self.openapi_schema:
+            self.openapi_schema = describe(super().openapi())
+        return self.openapi_schema
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The API on one data folder. Nothing is read or written before it starts to serve."""
+    services = Services(settings)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await services.start()
+        yield
+        await services.close()
+
+    app = _Application(
+        title="RapidDraft",
+        version=__version__,
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        redoc_url=None,
+        swagger_ui_parameters={"persistAuthorization": True},
+        lifespan=lifespan,
+        middleware=[
+            Middleware(Authentication, admin_token=lambda: services.admin_token),
+            Middleware(BodyLimit, larger={"/api/models": settings.max_upload_bytes + _MULTIPART_BYTES}),
+        ],
+    )
+    app.state.services = services
+    problems.install(app)
+    for resource in (models, reviews, analysis_runs, jobs, tickets, health, metrics):
+        app.include_router(resource.router)
+    return app
+
+
+app = create_app(get_settings())

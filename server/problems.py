@@ -1,0 +1,166 @@
+"""Errors as RFC 9457 problem details."""
+
+import errno
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.types import Scope
+
+from server._atomic_json import LockTimeoutError
+from server.middleware.request_id import request_id_of
+from server.stores.errors import NotFoundError
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+TITLES = {
+    400: "Bad request",
+    401: "Not authenticated",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    413: "Too large",
+    415: "Unsupported media type",
+    422: "Cannot be processed",
+    500: "Internal error",
+    503: "Not available",
+    507: "Out of disk space",
+}
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457 problem details."""
+
+    model_config = ConfigDict(title="Problem", extra="allow")
+
+    type: str = Field("about:blank", description="A URI for the kind of problem; `code` is what to test.")
+    title: str
+    status: int
+    detail: str = Field(description="What is wrong, in words.")
+    code: str = Field(description="Stable, machine-readable name of the problem.")
+    instance: str = Field(description="Path of the request.")
+    request_id: str = Field(description="Quote this when you report the problem; it is in the log.")
+    advice: str | None = Field(None, description="What to do about it.")
+
+
+class Problem(HTTPException):
+    """Raise this anywhere in a request to answer it with a problem document."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        title: str | None = None,
+        headers: dict[str, str] | None = None,
+        **members: Any,  # noqa: ANN401 - extension members, as RFC 9457 has them
+    ) -> None:
+        super().__init__(status, detail, headers)
+        self.code = code
+        self.title = title or TITLES.get(status, "Error")
+        self.members = members
+
+
+def problem_response(scope: Scope, problem: Problem) -> JSONResponse:
+    """The response for a problem of the request in `scope`."""
+    document = {
+        "type": "about:blank",
+        "title": problem.title,
+        "status": problem.status_code,
+        "detail": problem.detail,
+        "code": problem.code,
+        "instance": scope["path"],
+        "request_id": request_id_of(scope),
+        **problem.members,
+    }
+    return JSONResponse(document, problem.status_code, problem.headers, media_type=MEDIA_TYPE)
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entry of the problems that an operation answers with."""
+    return {status: {"model": ProblemDocument, "description": TITLES[status]} for status in statuses}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` with a problem document."""
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    if not isinstance(error, Problem):
+        status = error.status_code
+        title = TITLES.get(status, str(error.detail))
+        code = title.lower().replace(" ", "_")
+        headers = dict(error.headers or {})
+        error = Problem(status, code, str(error.detail), title=title, headers=headers)
+    return problem_response(request.scope, error)
+
+
+async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [{"where": ".".join(map(str, item["loc"])), "message": item["msg"]} for item in error.errors()]
+    if any(item["loc"][0] == "path" for item in error.errors()):
+        problem = Problem(404, "not_found", "There is nothing at this path: an id in it is not one of ours.")
+    else:
+        detail = "; ".join(f"{item['where']}: {item['message']}" for item in errors)
+        problem = Problem(422, "invalid_request", detail, errors=errors)
+    return problem_response(request.scope, problem)
+
+
+async def _on_not_found(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, NotFoundError)
+    return problem_response(
+        request.scope, Problem(404, f"{error.kind.replace(' ', '_')}_not_found", str(error))
+    )
+
+
+async def _on_locked(request: Request, error: Exception) -> JSONResponse:
+    problem = Problem(503, "locked", str(error), headers={"Retry-After": "1"})
+    return problem_response(request.scope, problem)
+
+
+async def _on_os_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, OSError)
+    if not is_disk_full(error):
+        raise error
+    log.error("the disk is full", exc_info=error)
+    return problem_response(request.scope, disk_full())
+
+
+async def _on_bug(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - a handler's signature
+    detail = "Something went wrong on our side. Report it with the request id."
+    return problem_response(request.scope, Problem(500, "internal_error", detail))
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error says that the disk, or the quota on it, is used up."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def disk_full() -> Problem:
+    """The problem for a disk that is used up."""
+    return Problem(
+        507,
+        "disk_full",
+        "There is no space left for this; nothing of it was kept.",
+        advice="Free space in the data folder's file system, then send it again.",
+    )
+
+
+_HANDLERS = {
+    HTTPException: _on_http_error,
+    RequestValidationError: _on_invalid,
+    NotFoundError: _on_not_found,
+    LockTimeoutError: _on_locked,
+    OSError: _on_os_error,
+    Exception: _on_bug,
+}

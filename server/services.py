@@ -1,0 +1,69 @@
+"""What one API process works with: the stores, the queue, the token, and what went wrong at its start."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from server import admin_token
+from server.data_folder import DataFolder
+from server.job_waiter import JobWaiter
+from server.settings import Settings
+from server.stores import leftovers
+from server.stores.analysis_runs import AnalysisRuns
+from server.stores.dfm_review_jobs import ReviewJobs
+from server.stores.model_store import ModelStore
+from server.stores.review_store import ReviewStore
+from workers import actors
+from workers.file_broker import FileBroker
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Services:
+    """Made with the application, started with its event loop.
+
+    A part that cannot start does not end the process: it is named in `startup_errors`, /readyz shows
+    it and answers 503.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.data = DataFolder(settings.data_dir)
+        self.models = ModelStore(self.data)
+        self.jobs = ReviewJobs(self.data)
+        self.runs = AnalysisRuns(self.data)
+        self.reviews = ReviewStore(self.data)
+        self.admin_token: str | None = None
+        self.broker: FileBroker | None = None
+        self.waiter: JobWaiter | None = None
+        self.startup_errors: list[str] = []
+
+    async def start(self) -> None:
+        """Make the data folder and the token if they are not there, and open the queue."""
+        # Nothing is served yet, so this may block the event loop.
+        self._try("data folder", self.data.prepare)
+        self.admin_token = self._try("admin token", lambda: admin_token.load_or_make(self.data.admin_token))
+        self.broker = self._try("queue", lambda: actors.build_broker(self.settings))
+        self.waiter = self._try("wake-up socket", lambda: JobWaiter(self.jobs, self.data.wake))
+        if self.waiter:
+            self.waiter.start()
+        if not self.startup_errors:
+            threading.Thread(target=leftovers.sweep, args=(self.data,), name="sweep", daemon=True).start()
+
+    async def close(self) -> None:
+        """Let go of the queue and the socket."""
+        if self.waiter:
+            await self.waiter.close()
+        if self.broker:
+            self.broker.close()
+
+    def _try(self, what: str, start: Callable[[], T]) -> T | None:
+        try:
+            return start()
+        except Exception as error:
+            log.exception("cannot start", extra={"what": what})
+            self.startup_errors.append(f"{what}: {error}")
+            return None

@@ -1,0 +1,59 @@
+"""What a crash left half-way: uploads that never ended, models half made or half removed."""
+
+import logging
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from server._atomic_json import LockTimeoutError, with_file_lock
+from server.data_folder import DataFolder
+
+log = logging.getLogger(__name__)
+
+# Longer than any upload or removal takes that is still going on.
+OLD_SECONDS = 3600.0
+
+
+def sweep(data: DataFolder, older_than_seconds: float = OLD_SECONDS) -> int:
+    """Remove leftovers that nothing touched for `older_than_seconds`; how many.
+
+    Only one process sweeps at a time; another that asks meanwhile returns 0 at once.
+    """
+    try:
+        with with_file_lock(data.root / "sweep", timeout=0):
+            return _sweep(data, time.time() - older_than_seconds)
+    except LockTimeoutError:
+        return 0
+
+
+def _sweep(data: DataFolder, before: float) -> int:
+    count = 0
+    for path in _leftovers(data):
+        try:
+            if path.lstat().st_mtime >= before:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+            count += 1
+        except FileNotFoundError:
+            continue  # its owner was only slow
+        except OSError as error:
+            log.warning("cannot remove a leftover", extra={"file": path.name, "error": str(error)})
+    if count:
+        log.info("leftovers of a crash removed", extra={"count": count})
+    return count
+
+
+def _leftovers(data: DataFolder) -> Iterator[Path]:
+    yield from data.uploads.iterdir()
+    yield from data.removed.iterdir()
+    for folder in (data.jobs, data.models_by_sha256):
+        yield from folder.glob(".*.tmp")
+    for model in data.models.iterdir():
+        if not (model / "model.json").exists():
+            yield model
+        else:
+            yield from model.rglob(".*.tmp")

@@ -1,0 +1,186 @@
+"""Models: the parts that were uploaded, each in a folder of its own, the same bytes only once.
+
+A model exists if and only if its model.json does. It is written last, after part.step and the entry
+in models-by-sha256 are durable; a model is removed by renaming its folder away, in one step.
+"""
+
+import hashlib
+import logging
+import os
+import shutil
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from server._atomic_json import fsync_folder, read_json, with_file_lock, write_json_atomic
+from server.clock import now
+from server.data_folder import DataFolder
+from server.ids import new_id
+from server.stores.errors import NotFoundError
+from server.stores.paging import Page, ids_in, page_of
+from server.stores.part_format import HEAD_BYTES, what_instead_of_step
+
+log = logging.getLogger(__name__)
+
+
+class Model(BaseModel):
+    """A part that was uploaded."""
+
+    id: str = Field(description="ULID.")
+    name: str = Field(description="The file's name as it was uploaded; only for display.")
+    sha256: str = Field(description="Of the file's bytes, in hexadecimal.")
+    size_bytes: int
+    format: Literal["step"] = "step"
+    uploaded_at: datetime
+    uploaded_by: str = Field(description="Identity that uploaded it first.")
+
+
+def require_model(data: DataFolder, model_id: str) -> None:
+    """Raises NotFoundError unless the model exists."""
+    if not (data.model(model_id) / "model.json").exists():
+        raise NotFoundError("model", model_id)
+
+
+class TooLargeError(Exception):
+    """A part is larger than what is accepted."""
+
+
+class NotStepError(Exception):
+    """A part is not STEP; the text says what it looks like instead."""
+
+
+class IncomingPart:
+    """A part on its way in: written and hashed in chunks, gone unless it was kept.
+
+    Raises OSError where the disk refuses. Not for use on the event loop: every method blocks.
+    """
+
+    def __init__(self, uploads: Path, max_bytes: int) -> None:
+        self.path = uploads / new_id()
+        self.max_bytes = max_bytes
+        self.size = 0
+        self._head = b""
+        self._sniffed = False
+        self._sha256 = hashlib.sha256()
+        self._file = self.path.open("xb", buffering=0)
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next chunk. Raises TooLargeError, or NotStepError as soon as that can be told."""
+        self.size += len(chunk)
+        if self.size > self.max_bytes:
+            raise TooLargeError
+        if not self._sniffed:
+            self._head += chunk[: HEAD_BYTES - len(self._head)]
+            if len(self._head) >= HEAD_BYTES:
+                self._sniff()
+        self._sha256.update(chunk)
+        remaining = memoryview(chunk)
+        while remaining:
+            remaining = remaining[self._file.write(remaining) :]
+
+    def finish(self) -> str:
+        """Make the bytes durable and return their SHA-256. Raises NotStepError."""
+        if not self._sniffed:
+            self._sniff()
+        os.fsync(self._file.fileno())
+        return self._sha256.hexdigest()
+
+    def _sniff(self) -> None:
+        self._sniffed = True
+        if seen := what_instead_of_step(self._head):
+            raise NotStepError(seen)
+
+    def close(self) -> None:
+        """Forget the part, unless it was kept. Always call this."""
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+class ModelStore:
+    """The models in one data folder."""
+
+    def __init__(self, data: DataFolder) -> None:
+        self.data = data
+
+    def receive(self, max_bytes: int) -> IncomingPart:
+        """Begin an upload of at most `max_bytes`; close it in the end."""
+        return IncomingPart(self.data.uploads, max_bytes)
+
+    def keep(self, part: IncomingPart, name: str, uploaded_by: str) -> tuple[Model, bool]:
+        """The model of a part that was received in full, and whether it is new.
+
+        Bytes that are there already are not stored again. Raises NotStepError, OSError and
+        LockTimeoutError.
+        """
+        sha256 = part.finish()
+        with with_file_lock(self._index(sha256)):
+            existing = self._with_sha256(sha256)
+            if existing:
+                return existing, False
+            model = Model(
+                id=new_id(),
+                name=name,
+                sha256=sha256,
+                size_bytes=part.size,
+                uploaded_at=now(),
+                uploaded_by=uploaded_by,
+            )
+            self._store(model, part.path)
+            return model, True
+
+    def _store(self, model: Model, file: Path) -> None:
+        folder = self.data.model(model.id)
+        (folder / "runs").mkdir(parents=True)
+        file.rename(folder / "part.step")
+        fsync_folder(folder)
+        fsync_folder(self.data.models)
+        write_json_atomic(self._index(model.sha256), {"model_id": model.id})
+        write_json_atomic(folder / "model.json", model.model_dump(mode="json"))
+
+    def get(self, model_id: str) -> Model:
+        """Raises NotFoundError."""
+        try:
+            return Model.model_validate(read_json(self.data.model(model_id) / "model.json"))
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFoundError("model", model_id) from None
+
+    def part_file(self, model_id: str) -> Path:
+        """Where the model's bytes are."""
+        return self.data.model(model_id) / "part.step"
+
+    def list(self, *, limit: int, cursor: str | None = None) -> Page[Model]:
+        """Newest first. A damaged document is left out and logged."""
+        return page_of(ids_in(self.data.models), self._if_readable, limit=limit, cursor=cursor)
+
+    def _if_readable(self, model_id: str) -> Model | None:
+        try:
+            return self.get(model_id)
+        except NotFoundError:
+            return None
+        except ValueError as error:
+            log.error("model.json is damaged", extra={"model_id": model_id, "error": str(error)})
+            return None
+
+    def remove(self, model_id: str) -> None:
+        """Remove a model and all that belongs to it. Raises NotFoundError."""
+        model = self.get(model_id)
+        with with_file_lock(self._index(model.sha256)):
+            gone = self.data.removed / new_id()
+            try:
+                self.data.model(model_id).rename(gone)
+            except FileNotFoundError:
+                raise NotFoundError("model", model_id) from None
+            fsync_folder(self.data.models)
+            self._index(model.sha256).unlink(missing_ok=True)
+        shutil.rmtree(gone, ignore_errors=True)  # what stays behind is swept at the next start
+
+    def _index(self, sha256: str) -> Path:
+        return self.data.models_by_sha256 / f"{sha256}.json"
+
+    def _with_sha256(self, sha256: str) -> Model | None:
+        try:
+            return self.get(read_json(self._index(sha256))["model_id"])
+        except (FileNotFoundError, NotFoundError):
+            return None
