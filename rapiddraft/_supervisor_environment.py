@@ -1,0 +1,63 @@
+"""What supervisord and supervisorctl need before they read supervisord.conf.
+
+The file names RAPIDDRAFT_DATA_DIR, and supervisor knows no default for a variable. So each Python start
+in the virtual environment asks, by one line in a .pth file, whether it is one of these two commands, and
+only then comes here. `python -m rapiddraft._supervisor_environment` writes that line.
+"""
+
+import os
+import socket
+import sys
+import sysconfig
+from contextlib import suppress
+from pathlib import Path
+
+DEFAULT_DATA_DIR = Path(__file__).resolve().parent.parent / "data"
+
+# Python runs a line of a .pth file that starts with "import". It sorts behind the line that makes the
+# project importable.
+_PTH_NAME = "rapiddraft_supervisor_environment.pth"
+_PTH_LINE = (
+    "import sys; any('supervisor' in word for word in sys.orig_argv[1:3])"
+    " and __import__('rapiddraft._supervisor_environment', fromlist=['prepare']).prepare(sys.orig_argv)\n"
+)
+
+
+def prepare(command: list[str]) -> None:
+    """Set RAPIDDRAFT_DATA_DIR if it is not; for supervisord, also make the folder for its socket.
+
+    `command` is the whole command line. Raises OSError if the folder cannot be made.
+    """
+    name = next((Path(word).name for word in command[1:3] if word != "-m"), "")
+    if name not in ("supervisord", "supervisorctl", "supervisor.supervisord", "supervisor.supervisorctl"):
+        return
+    data = Path(os.environ.get("RAPIDDRAFT_DATA_DIR") or DEFAULT_DATA_DIR).absolute()
+    os.environ["RAPIDDRAFT_DATA_DIR"] = str(data)
+    if name.endswith("supervisord"):
+        run = data / "run"
+        run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        run.chmod(0o700)
+        _remove_stale_socket(run / "supervisor.sock")
+
+
+def _remove_stale_socket(path: Path) -> None:
+    # supervisord does it too, but says so on stderr in a line that is not JSON.
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(str(path))
+        except ConnectionRefusedError:
+            with suppress(FileNotFoundError):
+                path.unlink()
+        except OSError:
+            return  # there is none, or supervisord will say what is wrong with it
+
+
+def install() -> Path:
+    """Write the .pth file into this virtual environment and return its path."""
+    path = Path(sysconfig.get_path("purelib")) / _PTH_NAME
+    path.write_text(_PTH_LINE)
+    return path
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{install()}\n")

@@ -1,0 +1,84 @@
+"""How gunicorn serves the API: `python -m gunicorn --config python:server.gunicorn_conf`."""
+
+import logging
+import os
+import shutil
+import signal
+from typing import Any
+
+from gunicorn.arbiter import Arbiter
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+from prometheus_client import multiprocess
+from uvicorn_worker import UvicornWorker
+
+from rapiddraft._parent_death import end_with_parent
+from server.data_folder import DataFolder
+from server.observability.logging import configure_logging
+from server.settings import get_settings
+
+configure_logging("api")
+_settings = get_settings()
+configure_logging("api", _settings.log_level)
+
+# Below supervisord's stopwaitsecs.
+_STOP_SECONDS = 15
+
+_metrics_folder = DataFolder(_settings.data_dir).run / "metrics"
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder)  # read when prometheus_client is first used
+
+if "SUPERVISOR_ENABLED" in os.environ:
+    end_with_parent(signal.SIGTERM)
+
+
+class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's logger, writing JSON lines like the rest. Requests are logged by the application."""
+
+    def setup(self, cfg: Config) -> None:
+        super().setup(cfg)
+        self.error_log.handlers[:] = logging.getLogger().handlers
+        self.access_log.handlers[:] = []
+
+
+class ApiWorker(UvicornWorker):  # type: ignore[misc]
+    """uvicorn as a gunicorn worker."""
+
+    CONFIG_KWARGS: dict[str, Any] = {  # noqa: RUF012 - read by the base class
+        "loop": "uvloop",
+        "http": "httptools",
+        "lifespan": "on",
+        "access_log": False,
+        "server_header": False,
+        # A client that follows a job's events must not keep a worker from stopping.
+        "timeout_graceful_shutdown": _STOP_SECONDS - 2,
+    }
+
+
+wsgi_app = "server.main:app"
+bind = f"{_settings.host}:{_settings.port}"
+workers = _settings.uvicorn_workers
+worker_class = ApiWorker
+logger_class = JsonLogger
+loglevel = _settings.log_level.lower()
+# A worker whose event loop stands still for so long is replaced.
+timeout = 30
+graceful_timeout = _STOP_SECONDS
+# Longer than the usual proxy keeps its idle connections, so that it is not the one to be surprised.
+keepalive = 75
+control_socket_disable = True
+
+
+def on_starting(_server: Arbiter) -> None:
+    """Forget the metrics of processes of an earlier start."""
+    shutil.rmtree(_metrics_folder, ignore_errors=True)
+    _metrics_folder.mkdir(parents=True)
+
+
+def post_fork(_server: Arbiter, worker: UvicornWorker) -> None:
+    """uvicorn's worker does not notice by itself that gunicorn's master is gone."""
+    end_with_parent(signal.SIGTERM, parent=worker.ppid)
+
+
+def child_exit(_server: Arbiter, worker: UvicornWorker) -> None:
+    """Drop what only a living process can report."""
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
