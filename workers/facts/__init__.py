@@ -1,0 +1,1 @@
+"""Part facts: what was measured, how, how surely, and where on the part."""

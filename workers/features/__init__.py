@@ -1,0 +1,1 @@
+"""Recognises machining features from exact surfaces and the convexity of edges."""

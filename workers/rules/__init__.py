@@ -1,0 +1,1 @@
+"""Rules: data files with limits and sources, evaluated on measured quantities."""

@@ -1,0 +1,89 @@
+"""One set of names for both OpenCascade bindings, pythonocc-core (OCC.Core) and cadquery-ocp (OCP).
+
+The setting RAPIDDRAFT_KERNEL forces one; by default OCC.Core is used where it imports, else OCP.
+"""
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+from server.settings import get_settings
+
+
+def _choose() -> str:
+    """The package that holds the kernel. Raises ImportError naming what was tried and what to do."""
+    wanted = get_settings().kernel
+    packages = {"occ": ["OCC.Core"], "ocp": ["OCP"], "auto": ["OCC.Core", "OCP"]}[wanted]
+    for package in packages:
+        try:
+            importlib.import_module(f"{package}.TopoDS")
+        except ImportError:
+            continue
+        return package
+    raise ImportError(
+        f"No OpenCascade binding could be imported (RAPIDDRAFT_KERNEL={wanted}, tried {', '.join(packages)}). "
+        "Install cadquery-ocp-novtk (as requirements.txt does) or pythonocc-core."
+    )
+
+
+PACKAGE = _choose()
+IS_OCP = PACKAGE == "OCP"
+
+
+def module(name: str) -> ModuleType:
+    """The binding's module for one OpenCascade package, such as `gp`."""
+    return importlib.import_module(f"{PACKAGE}.{name}")
+
+
+def static(package: str, owner: str, function: str) -> Any:  # noqa: ANN401 - a kernel function
+    """A static method: `Owner.function_s` in OCP, `Owner.function` or a lower-case module object in OCC.Core."""
+    holder = module(package)
+    if IS_OCP:
+        return getattr(getattr(holder, owner), f"{function}_s")
+    lower = getattr(holder, owner.lower(), None)
+    if lower is not None and hasattr(lower, function):
+        return getattr(lower, function)
+    return getattr(getattr(holder, owner), function)
+
+
+def enum_value(package: str, enum: str, name: str) -> Any:  # noqa: ANN401 - enum objects in OCP, ints in OCC
+    """The member `name` of an OpenCascade enumeration."""
+    holder = module(package)
+    return getattr(getattr(holder, enum), name) if IS_OCP else getattr(holder, name)
+
+
+def downcast(kind: str) -> Any:  # noqa: ANN401
+    """The function that turns a TopoDS_Shape into a TopoDS_`kind` (`Face`, `Edge`, …)."""
+    topods = module("TopoDS")
+    return getattr(topods.TopoDS, kind) if IS_OCP else getattr(topods.topods, kind)
+
+
+def new_shape_map() -> Any:  # noqa: ANN401
+    """An empty indexed map of shapes, keyed by `IsSame`."""
+    if IS_OCP:
+        return module("collections").IndexedMap_TopoDS_Shape_TopTools_ShapeMapHasher()
+    return module("TopTools").TopTools_IndexedMapOfShape()
+
+
+def new_text_sequence() -> Any:  # noqa: ANN401
+    """An empty sequence of ASCII strings."""
+    if IS_OCP:
+        return module("collections").Sequence_TCollection_AsciiString()
+    return module("TColStd").TColStd_SequenceOfAsciiString()
+
+
+def kernel_name_and_version() -> tuple[str, str]:
+    """The binding's name and its version, as the package metadata has it."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    name, distributions = (
+        ("OCP", ["cadquery-ocp-novtk", "cadquery-ocp"])
+        if IS_OCP
+        else ("OCC.Core", ["pythonocc-core", "pythonocc-core-wheels"])
+    )
+    for distribution in distributions:
+        try:
+            return name, version(distribution)
+        except PackageNotFoundError:
+            continue
+    return name, str(getattr(importlib.import_module(PACKAGE.split(".")[0]), "VERSION", "unknown"))

@@ -1,0 +1,292 @@
+"""From a kernel shape to arrays of faces and edges, in one pass over the boundary representation."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from workers.cad.binding import downcast, enum_value, module, new_shape_map, static
+from workers.cad.part import Bend, Curve, Edges, Floats, Ints, Surface
+
+# Faces that meet at less than this are taken as tangent; modellers write tangency to about 0.1 degrees.
+SMOOTH_DEGREES = 1.0
+
+
+@dataclass
+class FaceGeometry:
+    """What the kernel knows of the faces, before tessellation adds areas and points."""
+
+    kind: Ints
+    origin: Floats
+    axis: Floats
+    radius: Floats
+    minor_radius: Floats
+    half_angle: Floats
+    sign: Ints
+    u_span: Floats
+    body: Ints
+    loops: list[list[list[int]]]
+    shapes: list[Any]
+
+
+def read_topology(shape: Any) -> tuple[FaceGeometry, Edges]:  # noqa: ANN401
+    """The faces of `shape` in explorer order, and the edges between them."""
+    faces = _explore(shape, "TopAbs_FACE", "Face")
+    surfaces = [_Surface(face) for face in faces]
+    edges = _EdgeCollector(surfaces)
+    loops = [edges.add_face(index, face) for index, face in enumerate(faces)]
+    geometry = FaceGeometry(
+        kind=np.array([s.kind for s in surfaces], dtype=np.int64),
+        origin=_rows([s.origin for s in surfaces]),
+        axis=_rows([s.outward_axis for s in surfaces]),
+        radius=np.array([s.radius for s in surfaces], dtype=float),
+        minor_radius=np.array([s.minor_radius for s in surfaces], dtype=float),
+        half_angle=np.degrees(np.array([s.half_angle for s in surfaces], dtype=float)),
+        sign=np.array([s.sign for s in surfaces], dtype=np.int64),
+        u_span=np.degrees(np.array([s.u_span for s in surfaces], dtype=float)),
+        body=_bodies(shape, faces),
+        loops=loops,
+        shapes=faces,
+    )
+    return geometry, edges.finish(geometry)
+
+
+def _rows(vectors: list[tuple[float, float, float]]) -> Floats:
+    return np.array(vectors, dtype=float).reshape(-1, 3)
+
+
+def _explore(shape: Any, kind: str, cast: str) -> list[Any]:  # noqa: ANN401
+    explorer = module("TopExp").TopExp_Explorer(shape, enum_value("TopAbs", "TopAbs_ShapeEnum", kind))
+    to_kind, found = downcast(cast), []
+    while explorer.More():
+        found.append(to_kind(explorer.Current()))
+        explorer.Next()
+    return found
+
+
+def _bodies(shape: Any, faces: list[Any]) -> Ints:  # noqa: ANN401
+    """The 0-based solid of each face, -1 for a face outside all solids."""
+    body_of = {}
+    known = new_shape_map()
+    for number, solid in enumerate(_explore(shape, "TopAbs_SOLID", "Solid")):
+        for face in _explore(solid, "TopAbs_FACE", "Face"):
+            body_of.setdefault(known.Add(face), number)
+    return np.array([body_of.get(known.FindIndex(face), -1) for face in faces], dtype=np.int64)
+
+
+class _Surface:
+    """One face's surface: its kind, its numbers, and which side the material is on."""
+
+    def __init__(self, face: Any) -> None:  # noqa: ANN401
+        self.face = face
+        self.reversed = face.Orientation() == _REVERSED
+        self.adaptor = module("BRepAdaptor").BRepAdaptor_Surface(face, True)
+        self.kind = _SURFACES.get(self.adaptor.GetType(), Surface.FREEFORM)
+        self.origin = self.outward_axis = (0.0, 0.0, 0.0)
+        self.radius = self.minor_radius = self.half_angle = self.u_span = 0.0
+        self.sign = 0
+        if self.kind != Surface.FREEFORM:
+            self._read_elementary()
+
+    def _read_elementary(self) -> None:
+        surface = getattr(self.adaptor, self.kind.name.capitalize())()
+        position = surface.Position()
+        location, direction = position.Location(), position.Direction()
+        self.origin = (location.X(), location.Y(), location.Z())
+        outward = 1 if position.Direct() != self.reversed else -1
+        axis = (direction.X(), direction.Y(), direction.Z())
+        if self.kind == Surface.PLANE:
+            self.outward_axis = (axis[0] * outward, axis[1] * outward, axis[2] * outward)
+            return
+        self.outward_axis, self.sign = axis, outward
+        self.u_span = self.adaptor.LastUParameter() - self.adaptor.FirstUParameter()
+        if self.kind == Surface.CONE:
+            self.radius, self.half_angle = surface.RefRadius(), surface.SemiAngle()
+        elif self.kind == Surface.TORUS:
+            self.radius, self.minor_radius = surface.MajorRadius(), surface.MinorRadius()
+        else:
+            self.radius = surface.Radius()
+
+    def normal_at(self, u: float, v: float) -> tuple[float, float, float]:
+        """The outward normal (not of unit length) at surface parameters; zero at a singular point."""
+        gp = module("gp")
+        point, along_u, along_v = gp.gp_Pnt(), gp.gp_Vec(), gp.gp_Vec()
+        self.adaptor.D1(u, v, point, along_u, along_v)
+        normal = along_u.Crossed(along_v)
+        turn = -1.0 if self.reversed else 1.0
+        return (normal.X() * turn, normal.Y() * turn, normal.Z() * turn)
+
+
+class _EdgeCollector:
+    """Numbers the edges as the faces are walked, and keeps what is needed to classify them."""
+
+    def __init__(self, surfaces: list[_Surface]) -> None:
+        self.surfaces = surfaces
+        self.map = new_shape_map()
+        self.faces: list[list[int]] = []
+        self.normals: list[list[tuple[float, float, float] | None]] = []
+        self.turn: list[float] = []
+        self.rows: list[tuple[Any, ...]] = []
+
+    def add_face(self, index: int, face: Any) -> list[list[int]]:  # noqa: ANN401
+        """Number the edges of `face`; returns its wires as lists of edge numbers, the outer one first."""
+        wires = _explore(face, "TopAbs_WIRE", "Wire")
+        loops = []
+        for wire in wires:
+            loop = []
+            for edge in _explore(wire, "TopAbs_EDGE", "Edge"):
+                number = self._number(edge)
+                if number is not None:
+                    self._add_side(number, index, edge)
+                    loop.append(number)
+            loops.append(loop)
+        if len(loops) > 1:
+            outer = static("BRepTools", "BRepTools", "OuterWire")(face)
+            first = next((i for i, wire in enumerate(wires) if wire.IsSame(outer)), 0)
+            loops.insert(0, loops.pop(first))
+        return [list(dict.fromkeys(loop)) for loop in loops if loop]
+
+    def _number(self, edge: Any) -> int | None:  # noqa: ANN401
+        """The edge's number, or None for a degenerated edge (a pole, a cone's tip)."""
+        number = int(self.map.FindIndex(edge)) - 1
+        if number < 0:
+            number = int(self.map.Add(edge)) - 1
+            self.rows.append(_read_curve(edge))
+            self.faces.append([])
+            self.normals.append([])
+            self.turn.append(1.0)
+        return None if self.rows[number][0] is None else number
+
+    def _add_side(self, number: int, index: int, edge: Any) -> None:  # noqa: ANN401
+        sides = self.faces[number]
+        if not sides:
+            self.turn[number] = -1.0 if edge.Orientation() == _REVERSED else 1.0
+        sides.append(index)
+        surface = self.surfaces[index]
+        self.normals[number].append(_freeform_normal(surface, edge) if surface.kind == Surface.FREEFORM else None)
+
+    def finish(self, geometry: FaceGeometry) -> Edges:
+        """The collected edges as arrays, with the bend at each."""
+        count = len(self.rows)
+        pairs = np.full((count, 2), -1, dtype=np.int64)
+        for number, sides in enumerate(self.faces):
+            pairs[number, : min(2, len(sides))] = sides[:2]
+        kind = np.array([Curve.OTHER if row[0] is None else row[0] for row in self.rows], dtype=np.int64)
+        length, radius = (np.array([row[i] for row in self.rows], dtype=float) for i in (1, 7))
+        start, middle, end, tangent, centre = (_rows([row[i] for row in self.rows]) for i in (2, 3, 4, 5, 6))
+        manifold = np.array(
+            [row[0] is not None and len(s) == 2 and s[0] != s[1] for row, s in zip(self.rows, self.faces, strict=True)],
+            dtype=bool,
+        )
+        bend = np.full(count, int(Bend.NONE), dtype=np.int64)
+        angle = np.zeros(count)
+        if manifold.any():
+            first = self._normals(geometry, pairs[:, 0], middle, 0)
+            second = self._normals(geometry, pairs[:, 1], middle, 1)
+            oriented = tangent * np.array(self.turn)[:, None]
+            inward = np.cross(first, oriented)
+            sine, cosine = -np.einsum("ij,ij->i", second, inward), np.einsum("ij,ij->i", first, second)
+            angle = np.where(manifold, np.degrees(np.arctan2(sine, cosine)), 0.0)
+            defined = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1) > 0
+            sharp = np.where(angle > 0, int(Bend.CONVEX), int(Bend.CONCAVE))
+            smooth = (np.abs(angle) < SMOOTH_DEGREES) | ~defined
+            bend = np.where(manifold, np.where(smooth, int(Bend.SMOOTH), sharp), int(Bend.NONE))
+        return Edges(pairs, bend, angle, kind, length, start, middle, end, tangent, centre, radius)
+
+    def _normals(self, geometry: FaceGeometry, face: Ints, point: Floats, side: int) -> Floats:
+        """(m, 3) unit outward normals of each edge's face on one side, at `point`."""
+        result = elementary_normals(geometry, face, point)
+        for number, normals in enumerate(self.normals):
+            if side < len(normals) and normals[side] is not None:
+                result[number] = normals[side]
+        length = np.linalg.norm(result, axis=1, keepdims=True)
+        return np.asarray(result / np.where(length > 0, length, 1.0))
+
+
+def elementary_normals(geometry: FaceGeometry, face: Ints, point: Floats) -> Floats:
+    """(m, 3) outward normals of planes, cylinders, cones, spheres and tori `face` at `point`s on them."""
+    kind, axis, sign = geometry.kind[face], geometry.axis[face], geometry.sign[face][:, None]
+    offset = point - geometry.origin[face]
+    along = np.einsum("ij,ij->i", offset, axis)[:, None] * axis
+    radial = _unit(offset - along)
+    slope = np.radians(geometry.half_angle[face])[:, None]
+    tube = _unit(offset - radial * geometry.radius[face][:, None])
+    return np.asarray(
+        np.select(
+            [
+                kind[:, None] == k
+                for k in (Surface.PLANE, Surface.CYLINDER, Surface.CONE, Surface.SPHERE, Surface.TORUS)
+            ],
+            [
+                axis,
+                radial * sign,
+                (radial * np.cos(slope) - axis * np.sin(slope)) * sign,
+                _unit(offset) * sign,
+                tube * sign,
+            ],
+            0.0,
+        )
+    )
+
+
+def _unit(vectors: Floats) -> Floats:
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(length > 1e-12, length, 1.0))
+
+
+def _freeform_normal(surface: _Surface, edge: Any) -> tuple[float, float, float]:  # noqa: ANN401
+    """The outward normal of a free-form face at the middle of one of its edges."""
+    first, last = _edge_range(edge)
+    curve = static("BRep", "BRep_Tool", "CurveOnSurface")(edge, surface.face, first, last)
+    if isinstance(curve, tuple):
+        curve = curve[0]
+    if curve is None:
+        return (0.0, 0.0, 0.0)
+    at = curve.Value((first + last) / 2)
+    return surface.normal_at(at.X(), at.Y())
+
+
+def _edge_range(edge: Any) -> tuple[float, float]:  # noqa: ANN401
+    adaptor = module("BRepAdaptor").BRepAdaptor_Curve(edge)
+    return adaptor.FirstParameter(), adaptor.LastParameter()
+
+
+def _read_curve(edge: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    """(kind, length, start, middle, end, tangent, centre, radius); kind is None for a degenerated edge."""
+    zero = (0.0, 0.0, 0.0)
+    if static("BRep", "BRep_Tool", "Degenerated")(edge):
+        return (None, 0.0, zero, zero, zero, zero, zero, 0.0)
+    adaptor = module("BRepAdaptor").BRepAdaptor_Curve(edge)
+    kind = _CURVES.get(adaptor.GetType(), Curve.OTHER)
+    first, last = adaptor.FirstParameter(), adaptor.LastParameter()
+    gp = module("gp")
+    at, direction = gp.gp_Pnt(), gp.gp_Vec()
+    adaptor.D1((first + last) / 2, at, direction)
+    size = direction.Magnitude()
+    tangent = (direction.X() / size, direction.Y() / size, direction.Z() / size) if size > 0 else zero
+    start, end = adaptor.Value(first), adaptor.Value(last)
+    centre, radius = zero, 0.0
+    if kind == Curve.CIRCLE:
+        circle = adaptor.Circle()
+        location, radius = circle.Location(), circle.Radius()
+        centre, length = (location.X(), location.Y(), location.Z()), radius * (last - first)
+    elif kind == Curve.LINE:
+        length = last - first
+    else:
+        length = static("GCPnts", "GCPnts_AbscissaPoint", "Length")(adaptor)
+    return (
+        kind, length, (start.X(), start.Y(), start.Z()), (at.X(), at.Y(), at.Z()),
+        (end.X(), end.Y(), end.Z()), tangent, centre, radius,
+    )  # fmt: skip
+
+
+_REVERSED = enum_value("TopAbs", "TopAbs_Orientation", "TopAbs_REVERSED")
+_SURFACES = {
+    enum_value("GeomAbs", "GeomAbs_SurfaceType", f"GeomAbs_{kind.name.capitalize()}"): kind
+    for kind in Surface
+    if kind != Surface.FREEFORM
+}
+_CURVES = {
+    enum_value("GeomAbs", "GeomAbs_CurveType", "GeomAbs_Line"): Curve.LINE,
+    enum_value("GeomAbs", "GeomAbs_CurveType", "GeomAbs_Circle"): Curve.CIRCLE,
+}

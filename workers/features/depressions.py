@@ -1,0 +1,193 @@
+"""Pockets, slots and steps: faces joined at concave edges, told apart by the directions in which they are open."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from workers.cad.part import Bend, Floats, Surface
+from workers.features.feature import Feature
+from workers.features.graph import FaceGraph
+
+# How far a face may lean against a direction that the feature is still open in: drafted walls lean up to this.
+LEAN = 0.12
+SAME_DIRECTION = 0.9
+OPPOSITE = -0.9
+
+
+@dataclass
+class Surroundings:
+    """What the other recognisers found, as the walk over a depression has to respect it."""
+
+    holes: set[int]
+    mouth_breaks: set[int]  # convex fillets and chamfers: a depression ends there
+    boss_edges: set[int]  # where a boss stands on a floor: not crossed
+    concave_fillets: set[int]
+
+
+def find_depressions(graph: FaceGraph, around: Surroundings) -> list[Feature]:
+    """All pockets, slots and steps of the part."""
+    found, done = [], set(around.holes | around.mouth_breaks)
+    for seed in range(len(graph.faces)):
+        if seed in done or seed in graph.on_hull or not _starts_depression(graph, seed, around):
+            continue
+        member = graph.flood([seed], lambda edge, a, b: _joined(graph, around, edge, a, b))
+        done |= member
+        feature = _describe(graph, sorted(member), around)
+        if feature is not None:
+            found.append(feature)
+    return found
+
+
+def _starts_depression(graph: FaceGraph, face: int, around: Surroundings) -> bool:
+    if face in around.concave_fillets:
+        return False
+    if graph.sign[face] < 0:
+        return True
+    return any(graph.is_concave(e) and e not in around.boss_edges for e, _ in graph.neighbours(face))
+
+
+def _joined(graph: FaceGraph, around: Surroundings, edge: int, face: int, other: int) -> bool:
+    """Whether a depression goes on from `face` to `other` across `edge`."""
+    if other in around.holes or other in around.mouth_breaks or other in graph.on_hull or edge in around.boss_edges:
+        return False
+    if graph.bend[edge] == Bend.SMOOTH:
+        return not (other in around.mouth_breaks or face in around.mouth_breaks)
+    return graph.is_concave(edge)
+
+
+def _describe(graph: FaceGraph, members: list[int], around: Surroundings) -> Feature | None:
+    """The feature that `members` make up, or None if they are no depression (a shaft's shoulder, a free-form skin)."""
+    core = [f for f in members if f not in around.concave_fillets]
+    if not core or _is_shoulder(graph, core):
+        return None
+    openings = _open_directions(graph, members, around)
+    if not openings:
+        return None
+    kind, direction = _classify(graph, core, openings)
+    if kind is None:
+        return None
+    low, high = graph.extent(members, direction)
+    length, width = _plan_size(graph, members, direction)
+    floors = [f for f in core if graph.kind[f] == Surface.PLANE and graph.faces.axis[f] @ direction > 0.99]
+    floor = min(floors, key=lambda f: float(graph.faces.origin[f] @ direction), default=core[0])
+    return Feature(
+        type=kind,
+        faces=core,
+        body=int(graph.faces.body[core[0]]),
+        axis=direction,
+        direction=direction,
+        size={"length": length, "width": width, "depth": high - low},
+        point=graph.faces.point[floor],
+        open_directions=openings,
+    )
+
+
+def _is_shoulder(graph: FaceGraph, core: list[int]) -> bool:
+    """Faces of one turned profile: outer cylinders and cones with the rings between them."""
+    outer = [f for f in core if graph.sign[f] > 0 and graph.kind[f] in (Surface.CYLINDER, Surface.CONE)]
+    if not outer or any(graph.sign[f] < 0 for f in core):
+        return False
+    if any(not graph.coaxial(outer[0], f) for f in outer):
+        return False
+    axis = graph.faces.axis[outer[0]]
+    rest = [f for f in core if f not in outer]
+    return all(graph.kind[f] == Surface.PLANE and abs(float(graph.faces.axis[f] @ axis)) > 0.999 for f in rest)
+
+
+def _open_directions(graph: FaceGraph, members: list[int], around: Surroundings) -> list[Floats]:
+    """Directions, one for each group of faces beyond the mouth, in which nothing of the feature is in the way."""
+    inside, beyond = set(members), []
+    for face in members:
+        for edge, other in graph.neighbours(face):
+            if other not in inside and not graph.is_concave(edge):
+                beyond.extend(_mouth_normals(graph, edge, other, inside, around))
+    normals = _member_normals(graph, members)
+    directions: list[Floats] = []
+    for normal in beyond:
+        if (normals @ normal).min() < -LEAN or any(float(normal @ d) > SAME_DIRECTION for d in directions):
+            continue
+        directions.append(normal)
+    return directions
+
+
+def _mouth_normals(graph: FaceGraph, edge: int, other: int, inside: set[int], around: Surroundings) -> list[Floats]:
+    """Outward normals of what lies beyond a mouth edge; an edge break is looked through to the face behind it."""
+    if other not in around.mouth_breaks:
+        return [_normal_near(graph, other, graph.edges.middle[edge])]
+    behind = [(e, f) for e, f in graph.neighbours(other) if f not in inside and f not in around.mouth_breaks]
+    behind.sort(key=lambda item: -graph.edges.length[item[0]])
+    return [_normal_near(graph, f, graph.edges.middle[e]) for e, f in behind[:1]]
+
+
+def _normal_near(graph: FaceGraph, face: int, point: Floats) -> Floats:
+    """The outward normal of `face` close to `point`: exact on a plane, of the nearest triangle elsewhere."""
+    if graph.kind[face] == Surface.PLANE:
+        return np.asarray(graph.faces.axis[face])
+    triangles = np.flatnonzero(graph.part.mesh.face == face)
+    if not len(triangles):
+        return np.asarray(graph.faces.normal[face])
+    distance = np.linalg.norm(graph.part.mesh.centroids[triangles] - point, axis=1)
+    return np.asarray(graph.part.mesh.normals[triangles[int(distance.argmin())]])
+
+
+def _member_normals(graph: FaceGraph, members: list[int]) -> Floats:
+    """(k, 3) outward normals that occur on the feature."""
+    mesh = graph.part.mesh
+    of_members = np.isin(mesh.face, members)
+    return np.unique(np.round(mesh.normals[of_members], 3), axis=0)
+
+
+def _classify(graph: FaceGraph, core: list[int], openings: list[Floats]) -> tuple[str | None, Floats]:
+    """(type, direction that a tool leaves by) from the number of open sides and how they stand to each other."""
+    opposite = [(i, j) for i in range(len(openings)) for j in range(i) if float(openings[i] @ openings[j]) < OPPOSITE]
+    if len(openings) == 1:
+        return "closed_pocket", openings[0]
+    if len(openings) == 2:
+        if opposite:
+            return "through_pocket", _longest_first(openings)
+        return _slot_or_open_pocket(graph, core), _across(graph, core, openings)
+    if len(openings) == 3 and opposite:
+        pair = set(opposite[0])
+        rest = next(d for i, d in enumerate(openings) if i not in pair)
+        return "slot", rest
+    return "step", _across(graph, core, openings)
+
+
+def _longest_first(openings: list[Floats]) -> Floats:
+    """The same end of a through pocket whichever way its faces are numbered."""
+    return max(openings, key=lambda d: tuple(np.round(d, 6)))
+
+
+def _slot_or_open_pocket(graph: FaceGraph, core: list[int]) -> str:
+    """A channel with one end open is a slot; one with a longer outline is a pocket cut open at a side."""
+    return "slot" if len(core) <= 4 else "open_pocket"
+
+
+def _across(graph: FaceGraph, core: list[int], openings: list[Floats]) -> Floats:
+    """The opening that faces the feature's largest plane, its floor."""
+    planes = [f for f in core if graph.kind[f] == Surface.PLANE]
+    areas = [sum(float(graph.faces.area[f]) for f in planes if graph.faces.axis[f] @ d > 0.99) for d in openings]
+    best = max(range(len(openings)), key=lambda i: (round(areas[i], 6), tuple(np.round(openings[i], 6))))
+    return openings[best]
+
+
+def _plan_size(graph: FaceGraph, members: list[int], direction: Floats) -> tuple[float, float]:
+    """(length, width) of the smallest rectangle around the feature, seen along `direction`."""
+    points = np.concatenate([graph.vertices_of_face[f] for f in members])
+    helper = np.eye(3)[int(np.abs(direction).argmin())]
+    across = np.cross(direction, helper)
+    across /= np.linalg.norm(across)
+    plan = points @ np.column_stack([across, np.cross(direction, across)])
+    return smallest_rectangle(plan)
+
+
+def smallest_rectangle(plan: Floats) -> tuple[float, float]:
+    """(longer, shorter) side of the rectangle of least area around (k, 2) points, by steps of one degree."""
+    angles = np.radians(np.arange(0.0, 90.0, 1.0))
+    cosine, sine = np.cos(angles), np.sin(angles)
+    along = np.outer(plan[:, 0], cosine) + np.outer(plan[:, 1], sine)
+    across = -np.outer(plan[:, 0], sine) + np.outer(plan[:, 1], cosine)
+    first, second = np.ptp(along, axis=0), np.ptp(across, axis=0)
+    best = int((first * second).round(9).argmin())
+    sides = (float(first[best]), float(second[best]))
+    return max(sides), min(sides)

@@ -1,0 +1,151 @@
+"""Fillets and chamfers: the narrow faces that round or break an edge between two others."""
+
+import numpy as np
+
+from workers.cad.part import Bend, Curve, Surface
+from workers.features.feature import Feature
+from workers.features.graph import FaceGraph
+
+# A fillet between two walls turns at most this far; a half turn is a slot's end.
+WIDEST_FILLET_DEGREES = 150.0
+NARROW = 0.5  # a chamfer's width over the width of the faces beside it
+CHAMFER_DEGREES = (15.0, 75.0)
+
+
+def find_fillets(graph: FaceGraph, taken: set[int]) -> list[Feature]:
+    """Concave and convex rolling-ball faces, one feature a face."""
+    found = []
+    for face in range(len(graph.faces)):
+        if face in taken or not _rolls_between_two(graph, face):
+            continue
+        radius = graph.faces.minor_radius[face] if graph.kind[face] == Surface.TORUS else graph.faces.radius[face]
+        found.append(
+            Feature(
+                type="concave_fillet" if graph.sign[face] < 0 else "convex_fillet",
+                faces=[face],
+                body=int(graph.faces.body[face]),
+                axis=graph.faces.axis[face] if graph.kind[face] != Surface.SPHERE else None,
+                size={"radius": float(radius), "length": _length(graph, face)},
+                point=graph.faces.point[face],
+            )
+        )
+    return found
+
+
+def _rolls_between_two(graph: FaceGraph, face: int) -> bool:
+    """A tube-like face that is tangent to a face on each of its long sides."""
+    kind = graph.kind[face]
+    smooth = {other for edge, other in graph.neighbours(face) if graph.bend[edge] == Bend.SMOOTH}
+    if kind == Surface.TORUS:
+        return len(smooth) >= 2
+    if kind == Surface.SPHERE:
+        return len(smooth) >= 2
+    if kind != Surface.CYLINDER or graph.faces.u_span[face] > WIDEST_FILLET_DEGREES:
+        return False
+    long_sides = {
+        other
+        for edge, other in graph.neighbours(face)
+        if graph.bend[edge] == Bend.SMOOTH and _runs_along(graph, edge, face)
+    }
+    return len(long_sides) >= 2
+
+
+def _runs_along(graph: FaceGraph, edge: int, face: int) -> bool:
+    """Whether `edge` runs along the axis of a cylinder rather than around it."""
+    return abs(float(graph.edges.tangent[edge] @ graph.faces.axis[face])) > 0.7
+
+
+def _length(graph: FaceGraph, face: int) -> float:
+    lengths = [float(graph.edges.length[e]) for e, _ in graph.neighbours(face) if graph.bend[e] == Bend.SMOOTH]
+    return max(lengths, default=0.0)
+
+
+def find_chamfers(graph: FaceGraph, taken: set[int]) -> list[Feature]:
+    """Plane chamfers between two faces, and conical ones around a shaft's or a hole's rim."""
+    found = []
+    for face in range(len(graph.faces)):
+        if face in taken:
+            continue
+        if graph.kind[face] == Surface.PLANE:
+            size = _plane_chamfer(graph, face)
+        elif graph.kind[face] == Surface.CONE:
+            size = _cone_chamfer(graph, face)
+        else:
+            size = None
+        if size is not None:
+            found.append(
+                Feature(
+                    type="chamfer",
+                    faces=[face],
+                    body=int(graph.faces.body[face]),
+                    axis=graph.faces.axis[face],
+                    size=size,
+                    point=graph.faces.point[face],
+                )
+            )
+    return found
+
+
+def _plane_chamfer(graph: FaceGraph, face: int) -> dict[str, float] | None:
+    """Width, length and angle, if `face` cuts the corner between two faces with convex edges on both long sides."""
+    if face in graph.on_hull and not _is_oblique(graph, face):
+        return None
+    if any(graph.bend[edge] == Bend.CONCAVE for edge, _ in graph.neighbours(face)):
+        return None
+    sides = _long_sides(graph, face)
+    if sides is None:
+        return None
+    (edge1, one), (edge2, two) = sides
+    length = max(float(graph.edges.length[edge1]), float(graph.edges.length[edge2]))
+    width = float(graph.faces.area[face]) / length
+    turn1, turn2 = float(graph.edges.angle[edge1]), float(graph.edges.angle[edge2])
+    if not (turn1 > 0 and turn2 > 0 and 60.0 <= turn1 + turn2 <= 130.0):
+        return None
+    if not (CHAMFER_DEGREES[0] <= min(turn1, turn2) and max(turn1, turn2) <= CHAMFER_DEGREES[1]):
+        return None
+    beside = min(_width_across(graph, one, edge1), _width_across(graph, two, edge2))
+    if width > NARROW * length and width > NARROW * beside:
+        return None
+    return {"width": width, "length": length, "angle": min(turn1, turn2)}
+
+
+def _is_oblique(graph: FaceGraph, face: int) -> bool:
+    """Whether a plane on the hull stands askew to the part's main directions, given by its largest hull planes."""
+    main = [f for f in graph.on_hull if graph.faces.area[f] > 2 * graph.faces.area[face]]
+    normal = graph.faces.axis[face]
+    return all(abs(float(normal @ graph.faces.axis[f])) < 0.996 for f in main) and bool(main)
+
+
+def _long_sides(graph: FaceGraph, face: int) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """The two longest parallel straight edges of `face`, with the faces across them."""
+    lines = [(e, o) for e, o in graph.neighbours(face) if int(graph.edges.kind[e]) == Curve.LINE]
+    lines.sort(key=lambda item: -graph.edges.length[item[0]])
+    for i, first in enumerate(lines):
+        for second in lines[i + 1 :]:
+            parallel = abs(float(graph.edges.tangent[first[0]] @ graph.edges.tangent[second[0]])) > 1 - 1e-6
+            if parallel and first[1] != second[1]:
+                return first, second
+    return None
+
+
+def _width_across(graph: FaceGraph, face: int, edge: int) -> float:
+    """Extent of a face at right angles to one of its straight edges, mm."""
+    points = graph.vertices_of_face[face]
+    tangent = graph.edges.tangent[edge]
+    offset = points - graph.edges.middle[edge]
+    across = offset - np.outer(offset @ tangent, tangent)
+    return float(np.linalg.norm(across, axis=1).max())
+
+
+def _cone_chamfer(graph: FaceGraph, face: int) -> dict[str, float] | None:
+    """Width and angle of a short cone whose rims are convex: a broken edge of a shaft, boss or hole."""
+    rims = [e for e, _ in graph.neighbours(face) if graph.bend[e] == Bend.CONVEX]
+    if len(rims) < 2 or any(graph.bend[e] == Bend.CONCAVE for e, _ in graph.neighbours(face)):
+        return None
+    low, high = graph.extent([face], graph.faces.axis[face])
+    slope = np.radians(abs(float(graph.faces.half_angle[face])))
+    width = (high - low) / max(1e-9, float(np.cos(slope)))
+    radius = max(float(np.linalg.norm(graph.edges.centre[e] - graph.edges.middle[e])) for e in rims)
+    if width > 0.5 * radius:
+        return None
+    return {"width": width, "length": 2 * np.pi * radius, "angle": float(np.degrees(slope))}

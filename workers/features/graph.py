@@ -1,0 +1,100 @@
+"""The face-adjacency graph with convexity, as the recognisers walk it."""
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+
+import numpy as np
+
+from workers.cad.part import Bend, Part, Surface
+
+COAXIAL_MM = 1e-3
+PARALLEL = 1 - 1e-6
+
+
+class FaceGraph:
+    """Adjacency of the faces of one part, with the questions that every recogniser asks."""
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+        self.faces = part.faces
+        self.edges = part.edges
+        self.bend = part.edges.bend.tolist()
+        self.pairs = part.edges.faces.tolist()
+        self.kind = part.faces.kind.tolist()
+        self.sign = part.faces.sign.tolist()
+
+    def other(self, edge: int, face: int) -> int:
+        """The face across `edge`, or -1."""
+        first, second = self.pairs[edge]
+        return second if first == face else first
+
+    def neighbours(self, face: int) -> Iterable[tuple[int, int]]:
+        """(edge, other face) around `face`, seams and open borders left out."""
+        for edge in self.part.edges_of_face[face]:
+            other = self.other(edge, face)
+            if other >= 0 and other != face:
+                yield edge, other
+
+    def is_concave(self, edge: int) -> bool:
+        """Whether material fills more than half of the space around `edge`, fillet edges counted by their fillet."""
+        if self.bend[edge] == Bend.CONCAVE:
+            return True
+        return self.bend[edge] == Bend.SMOOTH and min(self.sign[f] for f in self.pairs[edge] if f >= 0) < 0
+
+    def is_convex(self, edge: int) -> bool:
+        """The opposite of `is_concave`; an edge between two tangent planes is neither."""
+        if self.bend[edge] == Bend.CONVEX:
+            return True
+        signs = [self.sign[f] for f in self.pairs[edge] if f >= 0]
+        return self.bend[edge] == Bend.SMOOTH and max(signs) > 0 and min(signs) >= 0
+
+    def flood(self, seeds: Iterable[int], may_cross: Callable[[int, int, int], bool]) -> set[int]:
+        """Faces reached from `seeds` over edges for which `may_cross(edge, from, to)` holds."""
+        reached, queue = set(seeds), list(seeds)
+        while queue:
+            face = queue.pop()
+            for edge, other in self.neighbours(face):
+                if other not in reached and may_cross(edge, face, other):
+                    reached.add(other)
+                    queue.append(other)
+        return reached
+
+    def coaxial(self, first: int, second: int) -> bool:
+        """Whether two faces of revolution turn about one line."""
+        faces = self.faces
+        axis = faces.axis[first]
+        if abs(float(axis @ faces.axis[second])) < PARALLEL:
+            return False
+        offset = faces.origin[second] - faces.origin[first]
+        return float(np.linalg.norm(offset - (offset @ axis) * axis)) < self.tolerance
+
+    @cached_property
+    def tolerance(self) -> float:
+        """mm within which two measured places are one."""
+        return max(COAXIAL_MM, 1e-6 * self.part.diagonal)
+
+    @cached_property
+    def on_hull(self) -> set[int]:
+        """Planes with the whole part on one side: the skin of the stock."""
+        planes = np.flatnonzero(self.faces.kind == Surface.PLANE)
+        normals = self.faces.axis[planes]
+        unique, inverse = np.unique(np.round(normals, 6), axis=0, return_inverse=True)
+        reach = np.array([(self.part.mesh.vertices @ normal).max() for normal in unique])
+        height = np.einsum("ij,ij->i", normals, self.faces.origin[planes])
+        slack = 1e-4 * self.part.diagonal
+        return set(planes[height >= reach[inverse.ravel()] - slack].tolist())
+
+    @cached_property
+    def vertices_of_face(self) -> list[np.ndarray]:
+        """Per face, (k, 3) tessellation vertices."""
+        mesh = self.part.mesh
+        order = np.argsort(mesh.face, kind="stable")
+        bounds = np.searchsorted(mesh.face[order], np.arange(len(self.faces) + 1))
+        return [
+            mesh.vertices[np.unique(mesh.triangles[order[bounds[i] : bounds[i + 1]]])] for i in range(len(self.faces))
+        ]
+
+    def extent(self, faces: Iterable[int], direction: np.ndarray) -> tuple[float, float]:
+        """(least, greatest) coordinate of `faces` along a unit `direction`, mm."""
+        heights = [self.vertices_of_face[f] @ direction for f in faces]
+        return min(float(h.min()) for h in heights), max(float(h.max()) for h in heights)

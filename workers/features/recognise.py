@@ -1,0 +1,77 @@
+"""All features of a part: each face belongs to at most one, the rest is stock."""
+
+from collections import Counter
+
+import numpy as np
+
+from workers.cad.part import Part
+from workers.features.bosses import boss_loops, find_bosses, find_ring_grooves
+from workers.features.depressions import Surroundings, find_depressions
+from workers.features.edge_breaks import find_chamfers, find_fillets
+from workers.features.feature import Feature
+from workers.features.graph import FaceGraph
+from workers.features.holes import find_holes
+
+PARALLEL_TO_FLOOR = 0.1
+
+
+def recognise(part: Part) -> list[Feature]:
+    """The machining features of `part`, in the order of their first face."""
+    graph = FaceGraph(part)
+    grooves = find_ring_grooves(graph)
+    taken = {f for feature in grooves for f in feature.faces}
+    holes = find_holes(graph, taken)
+    taken |= {f for feature in holes for f in feature.faces}
+    fillets = find_fillets(graph, taken)
+    taken |= {f for feature in fillets for f in feature.faces}
+    chamfers = find_chamfers(graph, taken)
+    loops = boss_loops(graph)
+    convex_fillets = [f for f in fillets if f.type == "convex_fillet" and not _is_wall(graph, f.faces[0])]
+    concave = {f.faces[0] for f in fillets if f.type == "concave_fillet"}
+    around = Surroundings(
+        holes={f for feature in holes + grooves for f in feature.faces},
+        mouth_breaks={f for feature in convex_fillets + chamfers for f in feature.faces},
+        boss_edges={edge for _, loop in loops for edge in loop},
+        concave_fillets=concave,
+    )
+    depressions = find_depressions(graph, around)
+    in_depression = {f for feature in depressions for f in feature.faces}
+    fillets = [f for f in fillets if f.faces[0] not in in_depression]
+    taken |= in_depression | {f for feature in chamfers for f in feature.faces}
+    bosses = find_bosses(graph, loops, concave, taken)
+    _attach_fillets(graph, fillets, depressions)
+    return _numbered(grooves + holes + fillets + chamfers + depressions + bosses)
+
+
+def _is_wall(graph: FaceGraph, face: int) -> bool:
+    """A convex corner of a pocket's own wall: it stands on the floor, or on the fillet around it."""
+    return any(graph.is_concave(edge) for edge, _ in graph.neighbours(face))
+
+
+def _attach_fillets(graph: FaceGraph, fillets: list[Feature], depressions: list[Feature]) -> None:
+    """Tell floor fillets from corner fillets, and give each the depression that it lies in."""
+    home = {face: feature for feature in depressions for face in feature.faces}
+    for fillet in fillets:
+        if fillet.type != "concave_fillet":
+            continue
+        votes = Counter(id(home[f]) for _, f in graph.neighbours(fillet.faces[0]) if f in home)
+        if not votes:
+            continue
+        best = votes.most_common(1)[0][0]
+        parent = next(feature for feature in depressions if id(feature) == best)
+        fillet.parent = parent
+        if parent.direction is None or fillet.axis is None:
+            continue
+        tilt = abs(float(fillet.axis @ parent.direction))
+        is_torus = graph.faces.minor_radius[fillet.faces[0]] > 0
+        if (tilt < PARALLEL_TO_FLOOR) != is_torus:
+            fillet.type = "floor_fillet"
+
+
+def _numbered(features: list[Feature]) -> list[Feature]:
+    features = [f for f in features if f.faces]
+    features.sort(key=lambda f: (min(f.faces), f.type))
+    for number, feature in enumerate(features):
+        feature.id = f"F{number + 1}"
+        feature.size = {name: float(np.round(value, 6)) for name, value in feature.size.items()}
+    return features

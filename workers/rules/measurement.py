@@ -1,0 +1,21 @@
+"""One value of a quantity somewhere on the part, ready to be held against a limit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from workers.cad.part import Floats
+from workers.features.feature import Feature
+
+
+@dataclass
+class Measurement:
+    """`details` are further sizes in mm, for limits and advice; `change` words the least edit that meets a limit."""
+
+    value: float
+    faces: list[int]
+    point: Floats
+    normal: Floats
+    change: Callable[[float], str]
+    features: list[Feature] = field(default_factory=list)
+    edges: list[int] = field(default_factory=list)
+    details: dict[str, float] = field(default_factory=dict)

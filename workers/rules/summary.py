@@ -1,0 +1,29 @@
+"""The verdict and the machinability score of a review; docs/review.md publishes the formula."""
+
+import math
+from collections import Counter
+from typing import Any
+
+WEIGHTS = {"critical": 0.30, "major": 0.10, "minor": 0.03, "info": 0.0}
+
+
+def summarise(findings: list[dict[str, Any]]) -> dict[str, Any]:
+    """Counts by severity, a verdict in words, and a score of 0 to 100.
+
+    score = 100 · exp(-Σ weight · (1 + ln n)) over rules with n findings of one severity: twenty
+    corners of one pocket weigh more than one, but not twenty times as much. Engineering judgement.
+    """
+    counts = dict.fromkeys(WEIGHTS, 0)
+    for finding in findings:
+        counts[finding["severity"]] += 1
+    groups = Counter((finding["rule"], finding["severity"]) for finding in findings)
+    burden = sum(WEIGHTS[severity] * (1 + math.log(n)) for (_, severity), n in sorted(groups.items()))
+    return {"counts": counts, "verdict": _verdict(counts), "score": round(100 * math.exp(-burden), 1)}
+
+
+def _verdict(counts: dict[str, int]) -> str:
+    if counts["critical"]:
+        return "redesign"
+    if counts["major"]:
+        return "costly"
+    return "manufacturable with remarks" if counts["minor"] else "manufacturable"
