@@ -1,6 +1,6 @@
 """A durable, file-backed broker for Dramatiq. README.md says what it guarantees."""
 
-from .broker import DeadLetter, FileBroker
+from .broker import FileBroker
 from .errors import (
     DeadLetterNotFoundError,
     MessageTooLargeError,
@@ -9,6 +9,7 @@ from .errors import (
     QueueFileLostError,
     QueueFileRefusedError,
 )
+from .storage import DeadLetter, QueueCounts
 from .wakeup import Wakeup, wake
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "DeadLetterNotFoundError",
     "FileBroker",
     "MessageTooLargeError",
+    "QueueCounts",
     "QueueDiskFullError",
     "QueueFileBusyError",
     "QueueFileLostError",

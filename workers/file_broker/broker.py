@@ -2,8 +2,6 @@
 
 import os
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,31 +14,11 @@ from dramatiq.errors import DecodeError, QueueJoinTimeout, QueueNotFound
 from . import wakeup
 from .consumer import FileConsumer
 from .errors import MessageTooLargeError
-from .heartbeat import Heartbeat, new_owner
-from .storage import DeadLetterRow, Storage
+from .heartbeat import Heartbeat
+from .middleware import FollowWorker
+from .storage import DeadLetter, QueueCounts, Storage
 
 MAX_MESSAGE_BYTES = 1024 * 1024
-
-
-@dataclass(frozen=True)
-class DeadLetter:
-    """A message that will not be delivered again unless an operator requeues it.
-
-    `history` tells what became of each delivery that had no answer: `at` (Unix time in ms), `event`, …
-    """
-
-    id: int
-    queue: str
-    body: bytes
-    deliveries: int
-    reason: str
-    history: list[dict[str, Any]]
-    died_at: datetime
-
-    @property
-    def message(self) -> "Message[Any]":
-        """The message. Raises dramatiq.DecodeError if it cannot be decoded."""
-        return Message.decode(self.body)
 
 
 class FileBroker(Broker):
@@ -70,15 +48,17 @@ class FileBroker(Broker):
         self.storage = Storage(path, max_deliveries=max_deliveries)
         self.wake_folder = wake_folder or path.with_name(f"{path.name}.wake")
         self.lease_seconds = lease_seconds
+        self.fetching = True  # False while the worker shuts down
         self._heartbeat: Heartbeat | None = None
         self._heartbeat_pid = 0
+        self.add_middleware(FollowWorker(self))
 
     @property
     def heartbeat(self) -> Heartbeat:
         """The holder of this process's claims."""
         if self._heartbeat is None or self._heartbeat_pid != os.getpid():
             self._heartbeat_pid = os.getpid()
-            self._heartbeat = Heartbeat(self.storage, new_owner(self._heartbeat_pid), self.lease_seconds)
+            self._heartbeat = Heartbeat(self.storage, self.lease_seconds)
         return self._heartbeat
 
     def close(self) -> None:
@@ -118,9 +98,7 @@ class FileBroker(Broker):
         Raises QueueNotFound, MessageTooLargeError, and what the class says.
         """
         if delay is not None:
-            message = message.copy(
-                queue_name=dq_name(message.queue_name), options={"eta": current_millis() + delay}
-            )
+            message = message.copy(queue_name=dq_name(message.queue_name), options={"eta": current_millis() + delay})
         self._check_declared(message.queue_name)
         self.emit_before("enqueue", message, delay)
         body = message.encode()
@@ -129,7 +107,11 @@ class FileBroker(Broker):
                 f"The message for {message.actor_name} has {len(body)} bytes, more than {MAX_MESSAGE_BYTES}."
             )
         self.storage.enqueue(
-            message.queue_name, body, priority=self._priority(message), due_at=self._due_at(message)
+            message.queue_name,
+            message.message_id,
+            body,
+            priority=self._priority(message),
+            due_at=self._due_at(message),
         )
         self.wake(message.queue_name)
         self.emit_after("enqueue", message, delay)
@@ -152,14 +134,22 @@ class FileBroker(Broker):
         """
         self._check_declared(queue_name)
         deadline = None if timeout is None else time.monotonic() + timeout / 1000
-        while self.storage.count([queue_name, dq_name(queue_name)]):
+        while not self.storage.is_empty([queue_name, dq_name(queue_name)]):
             if deadline is not None and time.monotonic() >= deadline:
                 raise QueueJoinTimeout(queue_name)  # type: ignore[no-untyped-call]
             time.sleep(interval / 1000)
 
+    def counts(self, queue_name: str) -> QueueCounts:
+        """How many messages of a queue and its delay queue wait, are held by workers, and are dead letters."""
+        return self.storage.counts([queue_name, dq_name(queue_name)])
+
+    def message_ids(self, queue_name: str) -> set[str]:
+        """The ids of the messages of a queue and its delay queue that have no answer yet."""
+        return self.storage.message_ids([queue_name, dq_name(queue_name)])
+
     def dead_letters(self, queue_name: str) -> list[DeadLetter]:
         """The dead letters of a queue and its delay queue, oldest message first."""
-        return [_dead_letter(row) for row in self.storage.dead_letters([queue_name, dq_name(queue_name)])]
+        return self.storage.dead_letters([queue_name, dq_name(queue_name)])
 
     def requeue_dead_letter(self, number: int) -> None:
         """Deliver a dead letter again, with all its attempts before it. Raises DeadLetterNotFoundError."""
@@ -198,8 +188,3 @@ class FileBroker(Broker):
     def _due_at(self, message: "Message[Any]") -> int:
         eta = message.options.get("eta")
         return int(eta) if message.queue_name in self.delay_queues and isinstance(eta, int | float) else 0
-
-
-def _dead_letter(row: DeadLetterRow) -> DeadLetter:
-    died_at = datetime.fromtimestamp(row.died_at / 1000, UTC)
-    return DeadLetter(row.id, row.queue, row.body, row.deliveries, row.reason, row.history, died_at)

@@ -33,25 +33,27 @@ class FileConsumer(Consumer):
 
     One thread iterates; `ack`, `nack` and `requeue` may come from any. An answer given under a claim that
     has been lost meanwhile (the process was stopped for longer than its lease) is refused and logged.
+
+    Messages of a delay queue stay in the file until they are due, so the worker holds none that only wait.
     """
 
     def __init__(self, broker: "FileBroker", queue_name: str, prefetch: int, timeout: int) -> None:
         self.logger = get_logger(__name__, type(self))  # type: ignore[no-untyped-call]
         self.broker = broker
         self.queue_name = queue_name
+        self.delayed = queue_name in broker.delay_queues
         self.prefetch = prefetch
         self.timeout = timeout / 1000
         self._wakeup = Wakeup(broker.wake_folder_of(queue_name))
         self._fetched: deque[Claim] = deque()  # claimed, not handed out yet
-        self._held: set[int] = set()  # claimed, not answered yet
+        self._held: dict[int, Claim] = {}  # claimed, not answered yet
         self._lock = Lock()
 
     def __next__(self) -> MessageProxy | None:
         deadline = time.monotonic() + self.timeout
         while True:
             self._wakeup.drain()  # first: a hint that arrives while we look must not be lost
-            if not self._fetched:
-                self._fetch()
+            self._fetch()
             while self._fetched:
                 if (message := self._decoded(self._fetched.popleft())) is not None:
                     return message
@@ -70,76 +72,81 @@ class FileConsumer(Consumer):
         claim = _claim_of(message)
         reason = f"failed: {message._exception!r}" if message._exception else "rejected"
         # As the worker leaves it, for the middleware has put the traceback into its options.
-        accepted = self.broker.storage.reject(claim, reason, message._message.encode())
-        self._answered(claim, "reject", accepted)
+        self._answered(claim, "reject", self.broker.storage.reject(claim, reason, message._message.encode()))
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         """Return messages that were not started."""
         self._give_back([_claim_of(message) for message in messages])
 
     def close(self) -> None:
-        """Return what was fetched and not handed out, and stop listening."""
-        self._give_back(list(self._fetched))
+        """Return what was not handed out, and stop listening."""
+        # Dramatiq forgets the delayed messages of a consumer that it closes, and starts none of them itself.
+        unstarted = list(self._held.values()) if self.delayed else list(self._fetched)
         self._fetched.clear()
-        self._wakeup.close()
+        try:
+            self._give_back(unstarted)
+        finally:
+            self._wakeup.close()
 
     def _fetch(self) -> None:
+        if not self.broker.fetching:
+            self._give_back(list(self._fetched))
+            self._fetched.clear()
+            return
         with self._lock:
             room = self.prefetch - len(self._held)
+            alone = not self._held
+            beside_suspect = any(claim.suspect for claim in self._held.values())
+        if self._fetched or room <= 0 or beside_suspect:
+            return
         heartbeat = self.broker.heartbeat
         claims = self.broker.storage.claim(
-            self.queue_name, heartbeat.owner, limit=room, lease_ms=heartbeat.lease_ms
+            self.queue_name, heartbeat.owner, limit=room, lease_ms=heartbeat.lease_ms, alone=alone
         )
-        if claims:
-            numbers = [claim.id for claim in claims]
-            heartbeat.hold(numbers)
-            with self._lock:
-                self._held.update(numbers)
-            self._fetched.extend(claims)
+        heartbeat.hold(claims)
+        with self._lock:
+            self._held.update({claim.id: claim for claim in claims})
+        self._fetched.extend(claims)
 
     def _decoded(self, claim: Claim) -> FileMessage | None:
         try:
             return FileMessage(Message.decode(claim.body), claim)
         except DecodeError as error:
-            self.logger.error(
-                "Message %d cannot be decoded; moving it to the dead letters.", claim.id, exc_info=True
-            )
-            self._answered(
-                claim, "reject", self.broker.storage.reject(claim, f"cannot be decoded: {error.error!r}")
-            )
+            self.logger.error("Message %s cannot be decoded; it goes to the dead letters.", claim.message_id)
+            accepted = self.broker.storage.reject(claim, f"cannot be decoded: {error.error!r}")
+            self._answered(claim, "reject", accepted)
             return None
 
     def _seconds_until_due(self) -> float:
         """How long a waiting message of a delay queue has to wait yet."""
-        if self.queue_name not in self.broker.delay_queues or len(self._held) >= self.prefetch:
+        if not self.delayed or len(self._held) >= self.prefetch:
             return POLL_SECONDS
         due = self.broker.storage.next_due(self.queue_name)
         return POLL_SECONDS if due is None else due / 1000
 
     def _give_back(self, claims: list[Claim]) -> None:
         if claims:
-            self.broker.storage.give_back(claims)
             self._let_go(claims)
+            self.broker.storage.give_back(claims)
             self.broker.wake(self.queue_name)
 
     def _answered(self, claim: Claim, answer: str, accepted: bool) -> None:
         if not accepted:
             self.logger.warning(
-                "Message %d is no longer held by this process (its lease ran out, or the queue was flushed);"
-                " refused to %s it.",
-                claim.id,
+                "Refused to %s message %s: it is not held by this process any more"
+                " (its lease ran out, or the queue was flushed).",
                 answer,
+                claim.message_id,
             )
         self._let_go([claim])
+        self._wakeup.poke()  # there may be room for another
 
     def _let_go(self, claims: list[Claim]) -> None:
-        numbers = [claim.id for claim in claims]
-        self.broker.heartbeat.let_go(numbers)
+        self.broker.heartbeat.let_go(claims)
         with self._lock:
-            was_full = len(self._held) >= self.prefetch
-            self._held.difference_update(numbers)
-        if was_full:
-            self._wakeup.poke()
+            for claim in claims:
+                if self._held.get(claim.id) is claim:  # not a later claim on the same message
+                    del self._held[claim.id]
 
 
 def _claim_of(message: MessageProxy) -> Claim:

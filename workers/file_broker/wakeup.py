@@ -9,6 +9,7 @@ import os
 import secrets
 import select
 import socket
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -57,11 +58,8 @@ class Wakeup:
 
     def poke(self) -> None:
         """Send a hint to this one only, from any thread. Never blocks, never raises."""
-        try:
-            with _Folder(self.path.parent) as short:
-                _send_hint(self._socket, short.address(self.path.name), self.path)
-        except OSError as error:
-            _log.debug("Could not wake %s: %s", self.path, error)
+        with suppress(OSError), _Folder(self.path.parent) as short:  # closed, or full of hints
+            self._socket.sendto(b"\0", short.address(self.path.name))
 
     def close(self) -> None:
         """Remove the socket. In a forked child only the descriptor is closed: the name is the parent's."""

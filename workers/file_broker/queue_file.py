@@ -1,0 +1,254 @@
+"""One SQLite file that several processes write to, and what must be right about that.
+
+- One connection a process, behind a lock: SQLite lets one writer in at a time anyway, and this way the
+  threads of a process queue up in memory. Nothing of it is carried over a fork.
+- Every write holds a lock file as well. Waiting for it is faster and fairer than SQLite's own back-off, and
+  it keeps checkpoints (which run inside a commit) and commits of other processes apart, without which every
+  SQLite before 3.51.3 can lose committed rows (https://sqlite.org/wal.html#walresetbug).
+- No read cursor stays open, for it would keep the write-ahead log from being used again.
+- A file that is missing, foreign or damaged is refused, not made anew: only `create` makes one.
+"""
+
+import errno
+import fcntl
+import os
+import secrets
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from .errors import FileBrokerError, QueueDiskFullError, QueueFileBusyError, QueueFileLostError, QueueFileRefusedError
+
+BUSY_SECONDS = 30.0
+LOCK_POLL_SECONDS = 0.0002
+# The log is reset when everything in it has been copied and no reader is in it. Readers without a gap can
+# put that off; from this size on the writer waits for them a moment, and the file is cut again.
+LOG_LIMIT_BYTES = 16 * 1024 * 1024
+LOG_KEPT_BYTES = 8 * 1024 * 1024
+LOG_RESET_WAIT_MS = 50
+
+Parameters = Mapping[str, Any] | Sequence[Any]
+
+
+class QueueFile:
+    """The SQLite file at `path`, recognised by its application id and format number.
+
+    Every method may be called from any thread, and in a forked child. Every method raises
+    QueueFileRefusedError (the file is foreign or damaged), QueueFileLostError, QueueFileBusyError or
+    QueueDiskFullError when the file cannot be used.
+    """
+
+    def __init__(self, path: Path, *, application_id: int, format_number: int) -> None:
+        self.path = path
+        self.application_id = application_id
+        self.format_number = format_number
+        self._log_path = path.with_name(f"{path.name}-wal")
+        self._lock_path = path.with_name(f"{path.name}.lock")
+        self._connection: sqlite3.Connection | None = None
+        self._identity = (0, 0)
+        self._lock_descriptor: int | None = None
+        self._lock = threading.Lock()
+        self._parents: list[sqlite3.Connection | None] = []
+        self._log_reset_at = LOG_LIMIT_BYTES
+        _all_files.add(self)
+
+    def create(self, schema: str) -> None:
+        """Make the file with this schema, unless it exists already.
+
+        It is made under another name and then given its own, so that nobody ever sees half a queue, and
+        an empty file is always a damaged one.
+        """
+        temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(6)}.tmp")
+        with self._errors_explained():
+            if self.path.exists():
+                return
+            if self._log_path.exists():  # SQLite would play a log without its file into the new one
+                raise QueueFileRefusedError(f"{self.path} is missing, but {self._log_path.name} is there; restore it.")
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
+                    connection.executescript(
+                        f"PRAGMA auto_vacuum = INCREMENTAL; PRAGMA application_id = {self.application_id};"
+                        f"PRAGMA user_version = {self.format_number}; {schema}; PRAGMA journal_mode = WAL;"
+                    )
+                temporary.chmod(0o600)
+                with suppress(FileExistsError):  # another process was first: its file it is
+                    self.path.hardlink_to(temporary)
+                _fsync_folder(self.path.parent)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    def check(self) -> None:
+        """Raise QueueFileRefusedError if the file is damaged. Reads all of it: meant for the start."""
+        [(verdict,)] = self.read("PRAGMA quick_check(1)")
+        if verdict != "ok":
+            raise QueueFileRefusedError(f"{self.path} is damaged ({verdict}); move it away or restore it.")
+
+    def read(self, sql: str, parameters: Parameters = ()) -> list[Any]:
+        """All rows of a query."""
+        with self._connected() as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    @contextmanager
+    def transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
+        """The only transaction that writes to the file at this moment; rolled back on any exception.
+
+        If `durable`, it is on disk when the block has been left.
+        """
+        with self._connected() as connection, self._sole_writer():
+            _roll_back(connection)  # what Dramatiq's exceptions, thrown into threads, may have left
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                _roll_back(connection)
+                raise
+            with suppress(OSError, sqlite3.Error):  # the commit stands, and the next one looks again
+                self._bound_log(connection)
+
+    def close(self) -> None:
+        """Close the file. The next use opens it again."""
+        with self._lock:
+            self._disconnect()
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._errors_explained():
+            identity = _identity(self.path)
+            if self._connection is None or self._identity != identity:
+                # Going on with a file that was removed or replaced would accept what nobody ever sees.
+                self._disconnect()
+                self._connection, self._identity = self._open(), identity
+            yield self._connection
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{self.path.resolve().as_uri()}?mode=rw",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            self._check_header(connection)
+            connection.execute(f"PRAGMA journal_size_limit = {LOG_KEPT_BYTES}").fetchall()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check_header(self, connection: sqlite3.Connection) -> None:
+        [(application_id,)] = connection.execute("PRAGMA application_id").fetchall()
+        [(format_number,)] = connection.execute("PRAGMA user_version").fetchall()
+        if application_id != self.application_id:
+            raise QueueFileRefusedError(f"{self.path} is not a queue file; it is left as it is.")
+        if format_number != self.format_number:
+            raise QueueFileRefusedError(
+                f"{self.path} has format {format_number}, but format {self.format_number} is read here."
+            )
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._lock_descriptor is not None:
+            os.close(self._lock_descriptor)
+            self._lock_descriptor = None
+
+    @contextmanager
+    def _sole_writer(self) -> Iterator[None]:
+        if self._lock_descriptor is None:
+            self._lock_descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        deadline = time.monotonic() + BUSY_SECONDS
+        while not _try_lock(self._lock_descriptor):
+            if time.monotonic() > deadline:
+                raise QueueFileBusyError(f"{self.path} stayed locked by another process for {BUSY_SECONDS:g} s.")
+            time.sleep(LOCK_POLL_SECONDS)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._lock_descriptor, fcntl.LOCK_UN)
+
+    def _bound_log(self, connection: sqlite3.Connection) -> None:
+        size = self._log_path.stat().st_size
+        if size < LOG_LIMIT_BYTES:
+            self._log_reset_at = LOG_LIMIT_BYTES
+        elif size >= self._log_reset_at:
+            self._log_reset_at = size + LOG_LIMIT_BYTES  # if a reader stays in the way, writers get some peace
+            connection.execute(f"PRAGMA busy_timeout = {LOG_RESET_WAIT_MS}")
+            connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+            connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+
+    @contextmanager
+    def _errors_explained(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.ProgrammingError, sqlite3.IntegrityError):
+            raise
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise _explained(error, self.path) from error
+
+    def _leave_parent(self) -> None:
+        """Start anew in a forked child."""
+        self._parents.append(self._connection)  # to use or to close it would damage the file: keep it for ever
+        self._connection = None
+        if self._lock_descriptor is not None:
+            os.close(self._lock_descriptor)  # else the parent's lock would outlive the parent
+            self._lock_descriptor = None
+        self._lock = threading.Lock()
+
+
+_all_files: "weakref.WeakSet[QueueFile]" = weakref.WeakSet()
+
+
+def _leave_parents() -> None:
+    for file in list(_all_files):
+        file._leave_parent()
+
+
+os.register_at_fork(after_in_child=_leave_parents)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        with suppress(sqlite3.Error):  # the error that led here is the one to report
+            connection.execute("ROLLBACK")
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _explained(error: sqlite3.Error | OSError, path: Path) -> FileBrokerError:
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return QueueFileRefusedError(f"{path} is damaged or not a queue file ({error}); it is left as it is.")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return QueueFileBusyError(f"{path} stayed locked by another process for {BUSY_SECONDS:g} s.")
+    if name.startswith("SQLITE_FULL") or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return QueueDiskFullError(f"No room left to write to {path}.")
+    return QueueFileLostError(f"{path} cannot be used ({error}).")
