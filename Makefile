@@ -1,0 +1,63 @@
+# RapidDraft: `make run` and `make test` are all that a fresh machine needs, besides Python 3.11.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+.PHONY: help run test lint upgrade clean
+
+STARTED := $(shell date +%s.%N)
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PIP := $(PYTHON) -m pip --disable-pip-version-check
+
+# Marks of what is installed, named by what they were installed from: another lock, another mark.
+hash = $(shell cat $(1) | sha256sum | cut -c1-16)
+INSTALLED := $(VENV)/.installed-$(call hash,requirements.txt pyproject.toml)
+INSTALLED_DEV := $(VENV)/.installed-dev-$(call hash,requirements-dev.txt)
+# Shows a name for each package, so that one sees it going on.
+NAMES := sed -un -e 's/^Collecting \([^ ]*\).*/  \1/p' -e 's/^Installing collected.*/  installing …/p'
+
+help:
+	@echo 'make run [PORT=8000] [DATA_DIR=data]  set up, start the stack, review a sample part, serve until Ctrl-C'
+	@echo 'make test [ARGS=…]                    set up, run the test suite'
+	@echo 'make lint                             ruff, mypy --strict and import-linter'
+	@echo 'make upgrade                          compile the locked requirements anew'
+	@echo 'make clean                            remove the virtual environment and caches (not the data)'
+
+run: $(INSTALLED)
+	@exec $(PYTHON) scripts/run.py --started $(STARTED) $(if $(PORT),--port '$(PORT)') $(if $(DATA_DIR),--data-dir '$(DATA_DIR)')
+
+test: $(INSTALLED_DEV)
+	@exec $(PYTHON) -m pytest -n 2 --dist loadgroup $(ARGS)
+
+lint: $(INSTALLED_DEV)
+	@$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy --strict
+	$(VENV)/bin/lint-imports
+
+upgrade: $(INSTALLED_DEV)
+	@scripts/upgrade_deps.sh
+
+clean:
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/bin/pip:
+	@command -v python3.11 > /dev/null || { echo 'RapidDraft needs Python 3.11 (the command python3.11).' >&2; exit 1; }
+	echo 'Making $(VENV)'
+	python3.11 -m venv $(VENV)
+
+$(INSTALLED): | $(VENV)/bin/pip
+	@echo 'Installing what requirements.txt locks'
+	$(PIP) install --require-hashes --progress-bar off -r requirements.txt | $(NAMES)
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	$(PYTHON) -m rapiddraft._supervisor_environment > /dev/null
+	find $(VENV) -maxdepth 1 -name '.installed-[0-9a-f]*' ! -name '.installed-dev-*' -delete
+	touch $@
+
+$(INSTALLED_DEV): $(INSTALLED)
+	@echo 'Installing what requirements-dev.txt locks'
+	$(PIP) install --require-hashes --progress-bar off -r requirements-dev.txt | $(NAMES)
+	rm -f $(VENV)/.installed-dev-*
+	touch $@
