@@ -68,7 +68,8 @@ def ask_for_too_much(_payload: Payload, _report_stage: ReportStage) -> None:
 
 
 def big_result(payload: Payload, _report_stage: ReportStage) -> str:
-    return "x" * payload["size"]
+    size: int = payload["size"]
+    return "x" * size
 
 
 def part_error(_payload: Payload, _report_stage: ReportStage) -> None:

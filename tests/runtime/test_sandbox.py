@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from server.observability.logging import configure_logging, log_ids
-from tests.runtime.waiting import is_running, pid_in, until
+from tests.waiting import is_running, pid_in, until
 from workers.errors import PartError
 from workers.sandbox import (
     ChildCrashed,
@@ -179,8 +179,7 @@ def test_a_dead_fork_server_loses_its_jobs_and_is_replaced(sandbox: Sandbox, tmp
     pid_files = [tmp_path / f"pid{number}" for number in range(3)]
     with ThreadPoolExecutor(3) as threads:
         jobs = [
-            threads.submit(sandbox.run, target("hang_in_c"), {"pid_file": str(path)}, GENEROUS)
-            for path in pid_files
+            threads.submit(sandbox.run, target("hang_in_c"), {"pid_file": str(path)}, GENEROUS) for path in pid_files
         ]
         children = [pid_in(path) for path in pid_files]
         server = psutil.Process(children[0]).ppid()
