@@ -26,7 +26,6 @@ from server.data_folder import DataFolder
 from server.settings import PROJECT_ROOT, Settings, get_settings
 
 SAMPLE = PROJECT_ROOT / "samples" / "bracket.step"
-READY_SECONDS = 60.0
 REVIEW_SECONDS = 120.0
 STOP_SECONDS = 60.0
 # The longest name of a unix socket, less the process id that supervisord appends for a moment.
@@ -50,7 +49,7 @@ def main() -> int:
         check_port(settings.host, settings.port)
         check_data_folder(settings.data_dir)
         stack = Stack(settings)
-        show_review(stack, settings, arguments.started)
+        show_review(stack, settings, arguments)
         show_how_to_use(settings)
         stack.process.wait()
         raise CannotRunError(f"The stack has ended by itself.\n{stack.last_errors()}")
@@ -68,6 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", help="TCP port (default: the setting RAPIDDRAFT_PORT, 8000)")
     parser.add_argument("--data-dir", help="data folder (default: the setting RAPIDDRAFT_DATA_DIR, ./data)")
+    parser.add_argument("--ready-seconds", type=float, default=60.0, help="how long the start may take")
     parser.add_argument("--started", type=float, default=time.time(), help="when the whole began (Unix time)")
     arguments = parser.parse_args()
     if arguments.port:
@@ -174,21 +174,21 @@ def _last_line(traceback: str | None) -> str:
     return f" ({traceback.splitlines()[-1]})" if traceback else ""
 
 
-def show_review(stack: Stack, settings: Settings, started: float) -> None:
+def show_review(stack: Stack, settings: Settings, arguments: argparse.Namespace) -> None:
     """Have the sample part reviewed, as any client would, and print the review."""
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
     with httpx.Client(base_url=f"http://{host}:{settings.port}", timeout=30) as api:
-        wait_until_ready(stack, api)
+        wait_until_ready(stack, api, arguments.ready_seconds)
         token = DataFolder(settings.data_dir).admin_token.read_text().strip()
         api.headers["Authorization"] = f"Bearer {token}"
         review = review_of_sample(stack, api)
-    seconds = time.time() - started
+    seconds = time.time() - arguments.started
     console.print()
     console.print(review_table(review))
     say(f"\n{seconds:.1f} s from the start to the first finding.")
 
 
-def wait_until_ready(stack: Stack, api: httpx.Client) -> None:
+def wait_until_ready(stack: Stack, api: httpx.Client, seconds: float) -> None:
     """Show what is still missing until nothing is. Raises CannotRunError if that takes too long."""
     shown = ""
 
@@ -200,7 +200,7 @@ def wait_until_ready(stack: Stack, api: httpx.Client) -> None:
             shown = missing
         return not missing
 
-    _until(stack, ready, READY_SECONDS, lambda: f"The stack did not become ready; it still waits for: {shown}")
+    _until(stack, ready, seconds, lambda: f"The stack did not become ready; it still waits for: {shown}")
     say("  ready")
 
 
