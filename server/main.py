@@ -19,9 +19,6 @@ from server.middleware.request_id import RequestId
 from server.services import Services
 from server.settings import Settings, get_settings
 
-# What multipart puts around a part file.
-_MULTIPART_BYTES = 1024 * 1024
-
 
 class _Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
@@ -54,7 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         middleware=[
             Middleware(Authentication, admin_token=lambda: services.admin_token),
-            Middleware(BodyLimit, larger={"/api/models": settings.max_upload_bytes + _MULTIPART_BYTES}),
+            Middleware(BodyLimit, upload_path="/api/models", upload_bytes=settings.max_upload_bytes),
         ],
     )
     app.state.services = services

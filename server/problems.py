@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.routing import Match
 from starlette.types import Scope
 
 from server._atomic_json import LockTimeoutError
@@ -101,8 +102,20 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
         title = TITLES.get(status, str(error.detail))
         code = title.lower().replace(" ", "_")
         headers = dict(error.headers or {})
+        if status == 405:
+            headers["Allow"] = ", ".join(_allowed_methods(request))
         error = Problem(status, code, str(error.detail), title=title, headers=headers)
     return problem_response(request.scope, error)
+
+
+def _allowed_methods(request: Request) -> list[str]:
+    """All that the path takes; Starlette names those of the first route alone."""
+    routes = request.app.routes
+    return [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
@@ -118,9 +131,7 @@ async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_not_found(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, NotFoundError)
-    return problem_response(
-        request.scope, Problem(404, f"{error.kind.replace(' ', '_')}_not_found", str(error))
-    )
+    return problem_response(request.scope, Problem(404, f"{error.kind.replace(' ', '_')}_not_found", str(error)))
 
 
 async def _on_locked(request: Request, error: Exception) -> JSONResponse:

@@ -115,6 +115,9 @@ class Reviewer:
     def _attempt(self, job: Job) -> None:
         again = job.state is JobState.RUNNING
         reason = "delivered again: the worker that had it went away" if again else "a worker took it"
+        if job.attempts >= MAX_ATTEMPTS:
+            self._end(job, JobState.DEAD, _WORKER_LOST_EACH_TIME)
+            return
         started = time.perf_counter()
         job = self.jobs.transition(job.id, JobState.RUNNING, reason=reason)
         timings: dict[str, float] = {}
@@ -148,9 +151,7 @@ class Reviewer:
             "process": job.process,
             "limits": job.limits,
         }
-        review: dict[str, Any] = sandbox().run(
-            REVIEW, payload, self.limits, on_stage=partial(self._report_stage, job)
-        )
+        review: dict[str, Any] = sandbox().run(REVIEW, payload, self.limits, on_stage=partial(self._report_stage, job))
         try:
             self.runs.add(model.id, job.id, review, job_id=job.id)
         except AlreadyExistsError:
@@ -170,9 +171,7 @@ class Reviewer:
             return self.jobs.transition(job.id, JobState.RETRYING, reason=str(error)).state
         return self._end(job, JobState.DEAD, explain(error))
 
-    def _end(
-        self, job: Job, state: JobState, error: JobError | None = None, run_id: str | None = None
-    ) -> JobState:
+    def _end(self, job: Job, state: JobState, error: JobError | None = None, run_id: str | None = None) -> JobState:
         """End the job, unless it ended meanwhile; the state that it is in now."""
         reason = error.detail if error else "reviewed"
         try:
@@ -198,9 +197,7 @@ def explain(error: BaseException) -> JobError:
         title, advice = _PART_TOO_MUCH["timed_out"]
         return JobError(code="timed_out", title=title, detail="The sandbox did not answer.", advice=advice)
     if isinstance(error, ChildFailed):
-        log.error(
-            "the engine failed on this part", extra={"stage": error.stage, "traceback": error.traceback}
-        )
+        log.error("the engine failed on this part", extra={"stage": error.stage, "traceback": error.traceback})
     if isinstance(error, ChildLost):
         return JobError(
             code=error.code,
@@ -230,6 +227,13 @@ def explain(error: BaseException) -> JobError:
     )
 
 
+_WORKER_LOST_EACH_TIME = JobError(
+    code="worker_lost",
+    title="The worker was lost",
+    detail=f"The worker that reviewed the part went away, {MAX_ATTEMPTS} times.",
+    advice="Ask for the review again; if that does not help, tell the operator.",
+)
+
 _PART_TOO_MUCH = {
     "kernel_crashed": (
         "The CAD kernel crashed on this part",
@@ -243,7 +247,6 @@ _PART_TOO_MUCH = {
     ),
     "out_of_memory": (
         "The review needed too much memory",
-        "Simplify the part or review its bodies one by one, or ask the operator to raise "
-        "RAPIDDRAFT_SANDBOX_MEMORY_MB.",
+        "Simplify the part or review its bodies one by one, or ask the operator to raise RAPIDDRAFT_SANDBOX_MEMORY_MB.",
     ),
 }

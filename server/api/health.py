@@ -94,10 +94,10 @@ def _queue(services: Services) -> Check:
     if services.broker is None:
         return Check(name="queue", ok=False, detail="could not be opened at start")
     try:
-        waiting = services.broker.storage.count([QUEUE])
+        counts = services.broker.storage.counts([QUEUE])
     except BrokerError as error:
         return Check(name="queue", ok=False, detail=str(error))
-    return Check(name="queue", ok=True, detail=f"readable, {waiting} waiting")
+    return Check(name="queue", ok=True, detail=f"readable: {counts.waiting} waiting, {counts.held} held")
 
 
 def _worker(beat: Beat | None) -> Check:

@@ -10,9 +10,7 @@ from server.problems import responses
 from server.stores.dfm_review_jobs import Job, JobState
 from server.stores.paging import Page
 
-router = APIRouter(
-    prefix="/api/jobs", tags=["jobs"], dependencies=[needs_token], responses=responses(401, 500, 503)
-)
+router = APIRouter(prefix="/api/jobs", tags=["jobs"], dependencies=[needs_token], responses=responses(401, 500, 503))
 
 
 @router.get("", summary="List the jobs", responses=responses(422))

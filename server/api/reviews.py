@@ -94,9 +94,7 @@ async def review_model(
 
 def _ask(services: Services, model_id: str, wanted: ReviewRequest, request_id: str, identity: str) -> Job:
     """Write the intent down, then put the job on the queue; a job that cannot be queued is closed."""
-    job = services.jobs.create(
-        model_id, wanted.process, wanted.limits, request_id=request_id, identity=identity
-    )
+    job = services.jobs.create(model_id, wanted.process, wanted.limits, request_id=request_id, identity=identity)
     with log_ids(job_id=job.id):
         try:
             if services.broker is None:
@@ -105,7 +103,7 @@ def _ask(services: Services, model_id: str, wanted: ReviewRequest, request_id: s
         except Exception as error:
             log.exception("the job cannot be put on the queue")
             raise _not_queued(services, job, error) from error
-        log.info("review asked for", extra={"process": job.process, "limits": job.limits})
+        log.info("review asked for", extra={"configuration": f"{job.process}/{job.limits}"})
     return job
 
 
@@ -122,9 +120,7 @@ def _not_queued(services: Services, job: Job, cause: Exception) -> Problem:
         log.exception("the job cannot be closed either")
     if isinstance(cause, QueueDiskFullError) or problems.is_disk_full(cause):
         return problems.disk_full()
-    return Problem(
-        503, error.code, error.detail, advice=error.advice, job=job.id, headers={"Retry-After": "5"}
-    )
+    return Problem(503, error.code, error.detail, advice=error.advice, job=job.id, headers={"Retry-After": "5"})
 
 
 async def _wait(services: Services, job: Job, preferences: Prefer) -> Job | None:

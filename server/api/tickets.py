@@ -100,9 +100,7 @@ def show_ticket(model_id: ModelId, ticket_id: TicketId, services: ServicesDep) -
 
 
 @router.patch("/{ticket_id}", summary="Change a ticket", responses=_WRITING)
-def change_ticket(
-    model_id: ModelId, ticket_id: TicketId, change: TicketChange, services: ServicesDep
-) -> Ticket:
+def change_ticket(model_id: ModelId, ticket_id: TicketId, change: TicketChange, services: ServicesDep) -> Ticket:
     """Its status, title or text."""
     return services.reviews.change_ticket(
         model_id, ticket_id, title=change.title, text=change.text, status=change.status

@@ -7,23 +7,30 @@ from server.problems import Problem, problem_response
 
 JSON_BYTES = 1024 * 1024
 
+_MULTIPART_BYTES = 1024 * 1024
 _NO_BODY_IS_READ = frozenset({"GET", "HEAD", "DELETE"})
 
 
 class BodyLimit:
-    """Answers 413 to bodies above JSON_BYTES, except on the paths in `larger` (path -> bytes)."""
+    """Answers 413 to bodies above JSON_BYTES; on `upload_path`, to those above `upload_bytes`.
 
-    def __init__(self, app: ASGIApp, larger: dict[str, int]) -> None:
+    What multipart puts around an upload does not count.
+    """
+
+    def __init__(self, app: ASGIApp, upload_path: str, upload_bytes: int) -> None:
         self.app = app
-        self.larger = larger
+        self.upload_path = upload_path
+        self.upload_bytes = upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in _NO_BODY_IS_READ:
             await self.app(scope, receive, send)
             return
-        limit = self.larger.get(scope["path"], JSON_BYTES)
+        is_upload = scope["path"] == self.upload_path
+        limit = self.upload_bytes if is_upload else JSON_BYTES
+        allowed = limit + (_MULTIPART_BYTES if is_upload else 0)
         declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdecimal() and int(declared) > limit:
+        if declared.isdecimal() and int(declared) > allowed:
             await problem_response(scope, too_large(limit))(scope, receive, send)
             return
         received = 0
@@ -32,7 +39,7 @@ class BodyLimit:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > limit:
+            if received > allowed:
                 raise too_large(limit)
             return message
 

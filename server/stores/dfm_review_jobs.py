@@ -93,9 +93,7 @@ class ReviewJobs:
     def __init__(self, data: DataFolder) -> None:
         self.data = data
 
-    def create(
-        self, model_id: str, process: Process, limits: LimitSet, *, request_id: str, identity: str
-    ) -> Job:
+    def create(self, model_id: str, process: Process, limits: LimitSet, *, request_id: str, identity: str) -> Job:
         """Write down that a review is wanted; durable when this returns. Raises OSError."""
         at = now()
         job = Job(

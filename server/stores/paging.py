@@ -31,9 +31,7 @@ def ids_in(folder: Path, suffix: str = "") -> list[str]:
     return sorted(filter(is_id, ids), reverse=True)
 
 
-def page_of(
-    ids: Sequence[str], load: Callable[[str], T | None], *, limit: int, cursor: str | None
-) -> Page[T]:
+def page_of(ids: Sequence[str], load: Callable[[str], T | None], *, limit: int, cursor: str | None) -> Page[T]:
     """The first `limit` of the things named by `ids` (newest first) that come after `cursor`.
 
     `load` returns None for what is gone or filtered out.

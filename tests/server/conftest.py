@@ -1,5 +1,6 @@
 """The API in this process, on a data folder of its own."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +31,12 @@ def wait_until(condition: Callable[[], object], seconds: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.005)
+
+
+@pytest.fixture(autouse=True)
+def log_everything(caplog: pytest.LogCaptureFixture) -> None:
+    """A log line that cannot be made is a bug, whether or not it would be shown."""
+    caplog.set_level(logging.DEBUG)
 
 
 @pytest.fixture

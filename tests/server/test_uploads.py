@@ -24,6 +24,7 @@ from starlette.types import Message
 
 from server.api.upload import DEFAULT_NAME, MAX_NAME_CHARACTERS, display_name
 from server.data_folder import DataFolder
+from server.main import create_app
 from server.services import Services
 from server.settings import Settings
 from server.stores.model_store import ModelStore
@@ -110,17 +111,17 @@ PART = 'Content-Disposition: form-data; name="file"; filename="a.step"\r\n\r\nIS
         ("multipart/form-data; boundary=b", f"--b\r\n{PART}\r\n--b\r\n{PART}\r\n--b--\r\n", "several_files"),
     ],
 )
-def test_broken_multipart(
-    client: TestClient, data: DataFolder, content_type: str, body: str, code: str
-) -> None:
+def test_broken_multipart(client: TestClient, data: DataFolder, content_type: str, body: str, code: str) -> None:
     answer = client.post("/api/models", content=body.encode(), headers={"Content-Type": content_type})
     assert (answer.status_code, answer.json()["code"]) == (400, code)
     assert_nothing_left(data)
 
 
 def test_too_large_by_content_length(client: TestClient, data: DataFolder, settings: Settings) -> None:
-    answer = client.post("/api/models", content=STEP.ljust(settings.max_upload_bytes + 1))
-    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    for excess in (1, 2 * MIB):
+        answer = client.post("/api/models", content=STEP.ljust(settings.max_upload_bytes + excess))
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+        assert f"{settings.max_upload_bytes:,}" in answer.json()["detail"]
     assert_nothing_left(data)
 
 
@@ -141,8 +142,7 @@ def test_as_large_as_allowed(client: TestClient, settings: Settings) -> None:
 
 def test_other_fields_are_limited_too(client: TestClient, data: DataFolder, settings: Settings) -> None:
     content = in_chunks(
-        b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n'
-        + b"x" * (settings.max_upload_bytes + 2 * MIB),
+        b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n' + b"x" * (settings.max_upload_bytes + 2 * MIB),
         65536,
     )
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
@@ -164,10 +164,7 @@ NOT_STEP = {
     "a gzip archive": b"\x1f\x8b\x08\x00" + bytes(20),
     "a PDF document": b"%PDF-1.7\n%\xe2\xe3",
     "an ASCII STL": b"solid cube\n facet normal 0 0 1\n",
-    "a binary STL": b"exported".ljust(80)
-    + (1).to_bytes(4, "little")
-    + random.Random(2).randbytes(48)
-    + bytes(2),
+    "a binary STL": b"exported".ljust(80) + (1).to_bytes(4, "little") + random.Random(2).randbytes(48) + bytes(2),
     "an IGES file": b"Bracket from CAD".ljust(72) + b"S      1\n" + b"1H,,1H;".ljust(72) + b"G      1\n",
     "a Wavefront OBJ": b"# blender\no cube\nv 1.0 2.0 3.0\n",
     "UTF-16 text": STEP.decode().encode("utf-16"),
@@ -264,9 +261,7 @@ def test_the_same_bytes_from_four_processes_at_once(data: DataFolder) -> None:
     assert len(list(data.models.iterdir())) == 1
 
 
-def test_removed_and_uploaded_again_is_a_new_model(
-    client: TestClient, data: DataFolder, model_id: str
-) -> None:
+def test_removed_and_uploaded_again_is_a_new_model(client: TestClient, data: DataFolder, model_id: str) -> None:
     assert client.delete(f"/api/models/{model_id}").status_code == 204
     assert client.get(f"/api/models/{model_id}").status_code == 404
     assert client.delete(f"/api/models/{model_id}").status_code == 404
@@ -308,26 +303,17 @@ def test_full_disk(client: TestClient, data: DataFolder, number: int, where: str
     assert client.post("/api/models", content=STEP).status_code == 201
 
 
-def test_a_client_that_goes_away_leaves_nothing(
-    app: FastAPI, client: TestClient, services: Services, data: DataFolder
-) -> None:
-    portal = client.portal
-    assert portal is not None
-    existed: list[bool] = []
-    messages: list[Message] = [
-        {"type": "http.request", "body": step("z" * MIB), "more_body": True},
-        {"type": "http.disconnect"},
-    ]
+def post(app: FastAPI, client: TestClient, services: Services, messages: Iterator[Message]) -> list[Message]:
+    """POST /api/models with the messages that a server would hand to the application; what it sends."""
+    sent: list[Message] = []
 
     async def receive() -> Message:
         await asyncio.sleep(0)
-        existed.append(any(data.uploads.iterdir()))
-        return messages.pop(0)
+        return next(messages)
 
     async def send(message: Message) -> None:
         sent.append(message)
 
-    sent: list[Message] = []
     scope = {
         "type": "http",
         "method": "POST",
@@ -336,27 +322,42 @@ def test_a_client_that_goes_away_leaves_nothing(
         "query_string": b"",
         "headers": [(b"authorization", f"Bearer {services.admin_token}".encode())],
     }
-    portal.call(app, scope, receive, send)
-    assert existed == [True, True]
-    assert sent[0]["status"] == 400
+    assert client.portal is not None
+    client.portal.call(app, scope, receive, send)
+    return sent
+
+
+def test_a_client_that_goes_away_leaves_nothing(
+    app: FastAPI, client: TestClient, services: Services, data: DataFolder
+) -> None:
+    def messages() -> Iterator[Message]:
+        yield {"type": "http.request", "body": step("z" * MIB), "more_body": True}
+        assert list(data.uploads.iterdir())
+        yield {"type": "http.disconnect"}
+
+    assert post(app, client, services, messages())[0]["status"] == 400
     assert_nothing_left(data)
 
 
-def test_memory_does_not_grow_with_the_upload(
-    settings: Settings, data: DataFolder, client: TestClient
-) -> None:
-    block = b"x" * 65536
-    whole = settings.max_upload_bytes - 65536
-    tracemalloc.start()
-    try:
-        answer = client.post(
-            "/api/models", content=(STEP.ljust(65536), *[block] * (whole // 65536)).__iter__()
-        )
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert answer.status_code == 201
-    assert peak < settings.max_upload_bytes * 0.9
+def test_memory_does_not_grow_with_the_upload(tmp_path: Path) -> None:
+    megabytes = 64
+    app = create_app(Settings(data_dir=tmp_path / "data", max_upload_bytes=megabytes * MIB))
+
+    def messages() -> Iterator[Message]:
+        yield {"type": "http.request", "body": STEP.ljust(65536), "more_body": True}
+        for _ in range(megabytes * 16 - 2):
+            yield {"type": "http.request", "body": b"x" * 65536, "more_body": True}
+        yield {"type": "http.request", "body": b"y", "more_body": False}
+
+    with TestClient(app) as client:
+        tracemalloc.start()
+        try:
+            sent = post(app, client, app.state.services, messages())
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert sent[0]["status"] == 201
+    assert peak < 4 * MIB
 
 
 @pytest.mark.parametrize(

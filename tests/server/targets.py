@@ -1,0 +1,33 @@
+"""What sandbox children run in these tests instead of the engine."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from workers.errors import PartError
+
+
+def review(payload: dict[str, Any], report_stage: Callable[[str], None]) -> dict[str, Any]:
+    """Does what the part file says in its comment."""
+    report_stage("read")
+    match Path(payload["path"]).read_text().rpartition("/* ")[2].split()[0]:
+        case "part_error":
+            raise PartError("no_solid", "There is no solid in the file.", "Export a solid body.")
+        case "crash":
+            os.abort()
+        case "bug":
+            raise ZeroDivisionError("a bug in the engine")
+        case "hang":
+            time.sleep(600)
+    report_stage("rules")
+    return {
+        "schema": "rapiddraft.review/1",
+        "part": {"name": payload["name"]},
+        "process": payload["process"],
+        "limits": payload["limits"],
+        "findings": [],
+        "summary": {"verdict": "ok"},
+        "timings_ms": {"read": 1.5, "rules": 0.5},
+    }

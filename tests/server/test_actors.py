@@ -1,0 +1,225 @@
+"""The job itself: a real queue, a real Dramatiq worker and real sandbox children; only the engine is a stand-in."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+from unittest import mock
+
+import dramatiq
+import pytest
+from dramatiq import Message, Worker
+from fastapi.testclient import TestClient
+
+from server.services import Services
+from server.settings import Settings
+from server.stores.dfm_review_jobs import Job, JobState
+from tests.server.conftest import step, wait_until
+from workers import actors
+from workers.sandbox import ChildLost, Sandbox
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    sandbox = Sandbox(())
+    yield sandbox
+    sandbox.close()
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"sandbox_deadline_seconds": 2.0, "review_wait_seconds": 60.0})
+
+
+@pytest.fixture
+def worker(services: Services, sandbox: Sandbox) -> Iterator[Worker]:
+    assert services.broker is not None
+    worker = Worker(services.broker, worker_threads=2, worker_timeout=100)
+    with (
+        mock.patch.object(actors, "sandbox", lambda: sandbox),
+        mock.patch.object(actors, "REVIEW", "tests.server.targets:review"),
+    ):
+        worker.start()
+        yield worker
+        worker.stop()
+
+
+def upload(client: TestClient, what: str) -> str:
+    return str(client.post("/api/models?name=a.step", content=step(what)).json()["id"])
+
+
+def ask(client: TestClient, what: str) -> tuple[int, dict[str, Any]]:
+    answer = client.post(f"/api/models/{upload(client, what)}/dfm/review-v2")
+    return answer.status_code, answer.json()
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_review(client: TestClient, services: Services, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    status, review = ask(client, "good")
+    assert status == 200, review
+    assert review["part"]["name"] == "a.step"
+    [job] = services.jobs.list(limit=10).items
+    assert (job.state, job.attempts, job.run_id) == (JobState.SUCCEEDED, 1, job.id)
+    assert [change.state for change in job.history] == ["queued", "running", "succeeded"]
+    wait_until(lambda: any(record.message == "job attempt" for record in caplog.records))
+    [line] = [record.__dict__ for record in caplog.records if record.message == "job attempt"]
+    assert (line["state"], line["attempt"]) == ("succeeded", 1)
+    assert line["stages_ms"] == {"read": 1.5, "rules": 0.5}
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize(
+    ("what", "status", "code"),
+    [
+        ("part_error", 422, "no_solid"),
+        ("crash", 422, "kernel_crashed"),
+        ("hang", 422, "timed_out"),
+        ("bug", 500, "internal_error"),
+    ],
+)
+def test_a_part_that_cannot_be_reviewed(
+    client: TestClient, services: Services, what: str, status: int, code: str
+) -> None:
+    answered, problem = ask(client, what)
+    assert (answered, problem["code"]) == (status, code), problem
+    assert problem["advice"]
+    [job] = services.jobs.list(limit=10).items
+    assert (job.state, job.attempts) == (JobState.FAILED, 1)
+    assert ask(client, "good")[0] == 200
+
+
+def send(services: Services, job: Job) -> None:
+    assert services.broker is not None
+    actors.enqueue_review(services.broker, job)
+
+
+def create(services: Services, model_id: str) -> Job:
+    return services.jobs.create(model_id, "cnc_milling", "default", request_id="req-1", identity="admin")
+
+
+def settled(services: Services) -> bool:
+    assert services.broker is not None
+    counts = services.broker.storage.counts(["reviews", "reviews.DQ"])
+    return counts.waiting == counts.delayed == counts.held == 0
+
+
+@pytest.mark.usefixtures("worker")
+def test_delivered_twice_is_done_once(client: TestClient, services: Services) -> None:
+    job = create(services, upload(client, "good"))
+    send(services, job)
+    wait_until(lambda: services.jobs.get(job.id).state is JobState.SUCCEEDED)
+    done = services.jobs.get(job.id)
+    send(services, job)
+    wait_until(lambda: settled(services))
+    assert services.jobs.get(job.id) == done
+    assert len(services.runs.list(job.model_id, limit=10).items) == 1
+
+
+@pytest.mark.usefixtures("worker")
+def test_taken_over_from_a_worker_that_went_away(client: TestClient, services: Services) -> None:
+    job = create(services, upload(client, "good"))
+    services.jobs.transition(job.id, JobState.RUNNING, reason="a worker took it")
+    services.runs.add(job.model_id, job.id, {"kept": "by the first"}, job_id=job.id)
+    send(services, job)
+    wait_until(lambda: services.jobs.get(job.id).state is JobState.SUCCEEDED)
+    done = services.jobs.get(job.id)
+    assert done.attempts == 2
+    assert "went away" in done.history[2].reason
+    assert services.runs.get(job.model_id, job.id).review == {"kept": "by the first"}
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_part_whose_worker_dies_each_time_is_given_up(client: TestClient, services: Services) -> None:
+    job = create(services, upload(client, "good"))
+    for _ in range(actors.MAX_ATTEMPTS):
+        services.jobs.transition(job.id, JobState.RUNNING, reason="a worker took it")
+    send(services, job)
+    wait_until(lambda: services.jobs.get(job.id).state is JobState.DEAD)
+    error = services.jobs.get(job.id).error
+    assert error is not None and error.code == "worker_lost"
+
+
+@pytest.mark.parametrize("error", [ChildLost("The fork server went away.", "read"), OSError(5, "I/O error")])
+@pytest.mark.parametrize("times", [2, 9])
+@pytest.mark.usefixtures("worker")
+def test_what_may_pass_is_tried_again(
+    client: TestClient, services: Services, sandbox: Sandbox, error: Exception, times: int
+) -> None:
+    failures = [error] * times
+    real = sandbox.run
+
+    def run(*args: Any, **options: Any) -> Any:  # noqa: ANN401
+        if failures:
+            raise failures.pop()
+        return real(*args, **options)
+
+    assert services.broker is not None
+    fast = mock.patch.dict(services.broker.get_actor("run_review").options, min_backoff=1, max_backoff=2)
+    with mock.patch.object(sandbox, "run", run), fast:
+        job = create(services, upload(client, "good"))
+        send(services, job)
+        wait_until(lambda: services.jobs.get(job.id).state.is_final)
+        wait_until(lambda: settled(services))
+    done = services.jobs.get(job.id)
+    states = [change.state for change in done.history]
+    if times == 2:
+        assert states == ["queued", "running", "retrying", "running", "retrying", "running", "succeeded"]
+        assert done.history[2].reason == str(error)
+        assert done.error is None
+    else:
+        assert states == ["queued", *["running", "retrying"] * 3, "running", "dead"]
+        assert done.attempts == actors.MAX_ATTEMPTS
+        assert done.error is not None and done.error.code in ("worker_lost", "storage_error")
+        [letter] = services.broker.dead_letters("reviews")
+        assert letter.message.args == (job.id, "req-1")
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_model_that_is_gone_fails_its_job(client: TestClient, services: Services) -> None:
+    model_id = upload(client, "good")
+    job = create(services, model_id)
+    client.delete(f"/api/models/{model_id}")
+    send(services, job)
+    wait_until(lambda: services.jobs.get(job.id).state is JobState.FAILED)
+    error = services.jobs.get(job.id).error
+    assert error is not None and error.code == "model_removed"
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_message_without_a_job_is_dropped(services: Services) -> None:
+    assert services.broker is not None
+    message: Message[None] = services.broker.get_actor("run_review").message("01ARZ3NDEKTSV4RRFFQ69G5FAV", "r")
+    services.broker.enqueue(message)
+    wait_until(lambda: settled(services))
+    assert services.broker.dead_letters("reviews") == []
+
+
+def test_the_ids_are_on_the_jobs_log_lines(services: Services, client: TestClient) -> None:
+    job = create(services, upload(client, "good"))
+    seen: list[dict[str, str]] = []
+
+    def run(*_: Any, **__: Any) -> dict[str, Any]:  # noqa: ANN401
+        from server.observability.logging import current_log_ids
+
+        seen.append(current_log_ids())
+        return {}
+
+    with mock.patch.object(actors, "sandbox", lambda: mock.Mock(run=run)):
+        actors.Reviewer(services.settings).run(job.id, "req-1")
+    assert seen == [{"request_id": "req-1", "job_id": job.id, "model_id": job.model_id}]
+
+
+def test_a_job_that_was_cancelled_meanwhile_stays_so(services: Services, client: TestClient) -> None:
+    job = create(services, upload(client, "good"))
+
+    def run(*_: Any, **__: Any) -> dict[str, Any]:  # noqa: ANN401
+        services.jobs.transition(job.id, JobState.CANCELLED, reason="no longer wanted")
+        return {}
+
+    with mock.patch.object(actors, "sandbox", lambda: mock.Mock(run=run)):
+        actors.Reviewer(services.settings).run(job.id, "req-1")
+    assert services.jobs.get(job.id).state is JobState.CANCELLED
+
+
+def test_the_broker_is_the_global_one(services: Services) -> None:
+    assert dramatiq.get_broker() is services.broker

@@ -1,0 +1,50 @@
+"""What a crash leaves is swept once it is old, and nothing else."""
+
+import os
+import time
+from pathlib import Path
+
+from server._atomic_json import with_file_lock
+from server.ids import new_id
+from server.services import Services
+from server.stores.leftovers import sweep
+
+
+def make_old(path: Path) -> None:
+    an_hour_and_more_ago = time.time() - 4000
+    os.utime(path, (an_hour_and_more_ago, an_hour_and_more_ago))
+
+
+def test_old_leftovers_go_and_the_rest_stays(services: Services, model_id: str) -> None:
+    data = services.data
+    half_made = data.models / new_id()
+    half_removed = data.removed / new_id()
+    for folder in (half_made, half_removed):
+        (folder / "runs").mkdir(parents=True)
+        (folder / "part.step").write_bytes(b"x")
+    upload = data.uploads / new_id()
+    document = data.jobs / ".x.json.123.tmp"
+    in_model = data.model(model_id) / ".tickets.json.123.tmp"
+    for file in (upload, document, in_model):
+        file.write_bytes(b"x")
+    leftovers = [half_made, half_removed, upload, document, in_model]
+
+    assert sweep(data) == 0
+    assert all(path.exists() for path in leftovers)
+
+    for path in [*leftovers, data.model(model_id)]:
+        make_old(path)
+    assert sweep(data) == len(leftovers)
+    assert not any(path.exists() for path in leftovers)
+    assert services.models.get(model_id)
+    assert services.models.part_file(model_id).exists()
+
+
+def test_only_one_process_sweeps(services: Services) -> None:
+    upload = services.data.uploads / new_id()
+    upload.write_bytes(b"x")
+    make_old(upload)
+    with with_file_lock(services.data.root / "sweep"):
+        assert sweep(services.data) == 0
+    assert upload.exists()
+    assert sweep(services.data) == 1
