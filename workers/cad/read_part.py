@@ -84,6 +84,19 @@ def _faces(geometry: FaceGeometry, mesh: Mesh) -> Faces:
     bare = ~np.isfinite(low).all(axis=1)
     low[bare] = high[bare] = geometry.origin[bare]
     return Faces(
-        geometry.kind, geometry.origin, geometry.axis, geometry.radius, geometry.minor_radius, geometry.half_angle,
-        geometry.sign, geometry.u_span, geometry.body, geometry.loops, area, point, normal, low, high,
-    )  # fmt: skip
+        kind=geometry.kind,
+        origin=geometry.origin,
+        axis=geometry.axis,
+        radius=geometry.radius,
+        minor_radius=geometry.minor_radius,
+        half_angle=geometry.half_angle,
+        sign=geometry.sign,
+        u_span=geometry.u_span,
+        body=geometry.body,
+        loops=geometry.loops,
+        area=np.asarray(area, dtype=float),
+        point=point,
+        normal=normal,
+        low=low,
+        high=high,
+    )

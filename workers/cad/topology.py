@@ -66,7 +66,7 @@ def _explore(shape: Any, kind: str, cast: str) -> list[Any]:  # noqa: ANN401
 
 def _bodies(shape: Any, faces: list[Any]) -> Ints:  # noqa: ANN401
     """The 0-based solid of each face, -1 for a face outside all solids."""
-    body_of = {}
+    body_of: dict[int, int] = {}
     known = new_shape_map()
     for number, solid in enumerate(_explore(shape, "TopAbs_SOLID", "Solid")):
         for face in _explore(solid, "TopAbs_FACE", "Face"):

@@ -1,11 +1,9 @@
 """Bosses and ring grooves: what stands in the inner loops of a floor."""
 
-import numpy as np
-
 from workers.cad.part import Surface
-from workers.features.depressions import smallest_rectangle
 from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
+from workers.features.plan import plan_size
 
 
 def boss_loops(graph: FaceGraph) -> list[tuple[int, list[int]]]:
@@ -32,11 +30,7 @@ def find_bosses(
             continue
         _, top = graph.extent(walls, direction)
         height = top - float(graph.faces.origin[floor] @ direction)
-        points = np.concatenate([graph.vertices_of_face[f] for f in sorted(walls)])
-        helper = np.eye(3)[int(np.abs(direction).argmin())]
-        across = np.cross(direction, helper)
-        across /= np.linalg.norm(across)
-        length, width = smallest_rectangle(points @ np.column_stack([across, np.cross(direction, across)]))
+        length, width = plan_size(graph, sorted(walls), direction)
         found.append(
             Feature(
                 type="boss",

@@ -7,6 +7,7 @@ import numpy as np
 from workers.cad.part import Bend, Floats, Surface
 from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
+from workers.features.plan import plan_size
 
 # How far a face may lean against a direction that the feature is still open in: drafted walls lean up to this.
 LEAN = 0.12
@@ -21,6 +22,7 @@ class Surroundings:
     holes: set[int]
     mouth_breaks: set[int]  # convex fillets and chamfers: a depression ends there
     boss_edges: set[int]  # where a boss stands on a floor: not crossed
+    boss_feet: set[int]  # the fillets there
     concave_fillets: set[int]
 
 
@@ -43,16 +45,19 @@ def _starts_depression(graph: FaceGraph, face: int, around: Surroundings) -> boo
         return False
     if graph.sign[face] < 0:
         return True
-    return any(graph.is_concave(e) and e not in around.boss_edges for e, _ in graph.neighbours(face))
+    return any(
+        graph.is_concave(edge) and edge not in around.boss_edges and other not in around.boss_feet
+        for edge, other in graph.neighbours(face)
+    )
 
 
 def _joined(graph: FaceGraph, around: Surroundings, edge: int, face: int, other: int) -> bool:
     """Whether a depression goes on from `face` to `other` across `edge`."""
-    if other in around.holes or other in around.mouth_breaks or other in graph.on_hull or edge in around.boss_edges:
+    if other in around.holes | around.mouth_breaks | around.boss_feet or other in graph.on_hull:
         return False
-    if graph.bend[edge] == Bend.SMOOTH:
-        return not (other in around.mouth_breaks or face in around.mouth_breaks)
-    return graph.is_concave(edge)
+    if edge in around.boss_edges or face in around.boss_feet:
+        return False
+    return graph.bend[edge] == Bend.SMOOTH or graph.is_concave(edge)
 
 
 def _describe(graph: FaceGraph, members: list[int], around: Surroundings) -> Feature | None:
@@ -67,7 +72,7 @@ def _describe(graph: FaceGraph, members: list[int], around: Surroundings) -> Fea
     if kind is None:
         return None
     low, high = graph.extent(members, direction)
-    length, width = _plan_size(graph, members, direction)
+    length, width = plan_size(graph, members, direction)
     floors = [f for f in core if graph.kind[f] == Surface.PLANE and graph.faces.axis[f] @ direction > 0.99]
     floor = min(floors, key=lambda f: float(graph.faces.origin[f] @ direction), default=core[0])
     return Feature(
@@ -145,7 +150,7 @@ def _classify(graph: FaceGraph, core: list[int], openings: list[Floats]) -> tupl
     if len(openings) == 2:
         if opposite:
             return "through_pocket", _longest_first(openings)
-        return _slot_or_open_pocket(graph, core), _across(graph, core, openings)
+        return _slot_or_open_pocket(core), _across(graph, core, openings)
     if len(openings) == 3 and opposite:
         pair = set(opposite[0])
         rest = next(d for i, d in enumerate(openings) if i not in pair)
@@ -155,10 +160,14 @@ def _classify(graph: FaceGraph, core: list[int], openings: list[Floats]) -> tupl
 
 def _longest_first(openings: list[Floats]) -> Floats:
     """The same end of a through pocket whichever way its faces are numbered."""
-    return max(openings, key=lambda d: tuple(np.round(d, 6)))
+    return max(openings, key=_rounded)
 
 
-def _slot_or_open_pocket(graph: FaceGraph, core: list[int]) -> str:
+def _rounded(direction: Floats) -> tuple[float, ...]:
+    return tuple(round(float(x), 6) + 0.0 for x in direction)
+
+
+def _slot_or_open_pocket(core: list[int]) -> str:
     """A channel with one end open is a slot; one with a longer outline is a pocket cut open at a side."""
     return "slot" if len(core) <= 4 else "open_pocket"
 
@@ -167,27 +176,5 @@ def _across(graph: FaceGraph, core: list[int], openings: list[Floats]) -> Floats
     """The opening that faces the feature's largest plane, its floor."""
     planes = [f for f in core if graph.kind[f] == Surface.PLANE]
     areas = [sum(float(graph.faces.area[f]) for f in planes if graph.faces.axis[f] @ d > 0.99) for d in openings]
-    best = max(range(len(openings)), key=lambda i: (round(areas[i], 6), tuple(np.round(openings[i], 6))))
+    best = max(range(len(openings)), key=lambda i: (round(areas[i], 6), _rounded(openings[i])))
     return openings[best]
-
-
-def _plan_size(graph: FaceGraph, members: list[int], direction: Floats) -> tuple[float, float]:
-    """(length, width) of the smallest rectangle around the feature, seen along `direction`."""
-    points = np.concatenate([graph.vertices_of_face[f] for f in members])
-    helper = np.eye(3)[int(np.abs(direction).argmin())]
-    across = np.cross(direction, helper)
-    across /= np.linalg.norm(across)
-    plan = points @ np.column_stack([across, np.cross(direction, across)])
-    return smallest_rectangle(plan)
-
-
-def smallest_rectangle(plan: Floats) -> tuple[float, float]:
-    """(longer, shorter) side of the rectangle of least area around (k, 2) points, by steps of one degree."""
-    angles = np.radians(np.arange(0.0, 90.0, 1.0))
-    cosine, sine = np.cos(angles), np.sin(angles)
-    along = np.outer(plan[:, 0], cosine) + np.outer(plan[:, 1], sine)
-    across = -np.outer(plan[:, 0], sine) + np.outer(plan[:, 1], cosine)
-    first, second = np.ptp(along, axis=0), np.ptp(across, axis=0)
-    best = int((first * second).round(9).argmin())
-    sides = (float(first[best]), float(second[best]))
-    return max(sides), min(sides)

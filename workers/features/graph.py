@@ -18,10 +18,11 @@ class FaceGraph:
         self.part = part
         self.faces = part.faces
         self.edges = part.edges
-        self.bend = part.edges.bend.tolist()
-        self.pairs = part.edges.faces.tolist()
-        self.kind = part.faces.kind.tolist()
-        self.sign = part.faces.sign.tolist()
+        # Plain lists: the recognisers ask for single entries, which numpy is slow at.
+        self.bend: list[int] = part.edges.bend.tolist()
+        self.pairs: list[list[int]] = part.edges.faces.tolist()
+        self.kind: list[int] = part.faces.kind.tolist()
+        self.sign: list[int] = part.faces.sign.tolist()
 
     def other(self, edge: int, face: int) -> int:
         """The face across `edge`, or -1."""

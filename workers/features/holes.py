@@ -49,17 +49,21 @@ def _stacks(graph: FaceGraph, taken: set[int]) -> list[list[int]]:
         if f not in taken and graph.sign[f] < 0 and graph.kind[f] in (Surface.CYLINDER, Surface.CONE)
     ]
     whole = {f for f in walls if _turn(graph, f, walls) >= LEAST_TURN_DEGREES}
-    stacks, done = [], set()
+    stacks: list[list[int]] = []
+    done: set[int] = set()
     for seed in sorted(whole, key=lambda f: (graph.kind[f] != Surface.CYLINDER, f)):
         if seed in done:
             continue
         if graph.kind[seed] == Surface.CONE and not _is_lone_cone_hole(graph, seed):
             continue
-        stack = graph.flood([seed], lambda edge, a, b, s=seed: _belongs(graph, edge, b, s, whole))
-        stack -= taken | done
+        stack = _stack_around(graph, seed, whole) - taken - done
         done |= stack
         stacks.append(sorted(stack))
     return _joined_across_gaps(graph, stacks)
+
+
+def _stack_around(graph: FaceGraph, seed: int, whole: set[int]) -> set[int]:
+    return graph.flood([seed], lambda edge, _face, other: _belongs(graph, edge, other, seed, whole))
 
 
 def _turn(graph: FaceGraph, face: int, walls: list[int]) -> float:
@@ -138,13 +142,12 @@ def _is_circle_about(graph: FaceGraph, edge: int, seed: int) -> bool:
 def _on_axis(graph: FaceGraph, point: Floats, seed: int) -> bool:
     axis = graph.faces.axis[seed]
     offset = point - graph.faces.origin[seed]
-    return float(np.linalg.norm(offset - (offset @ axis) * axis)) < max(
-        graph.tolerance, 1e-3 * graph.faces.radius[seed]
-    )
+    reach = max(graph.tolerance, 1e-3 * float(graph.faces.radius[seed]))
+    return float(np.linalg.norm(offset - (offset @ axis) * axis)) < reach
 
 
 def _joined_across_gaps(graph: FaceGraph, stacks: list[list[int]]) -> list[list[int]]:
-    """Join stacks of one bore that a slot or pocket cuts in two: coaxial, same diameter, a gap no longer than the bore."""
+    """Join stacks of one bore that a slot or groove cuts in two: coaxial, same diameter, a short gap between."""
     joined: list[list[int]] = []
     for stack in sorted(stacks, key=lambda s: s[0]):
         home = next((other for other in joined if _continues(graph, other, stack)), None)
@@ -235,10 +238,11 @@ def _points(graph: FaceGraph, edge: int) -> tuple[Floats, Floats, Floats]:
 
 def _stages(graph: FaceGraph, stack: list[int], axis: Floats) -> list[_Stage]:
     """Cylinders and cones along the axis, halves of one put together, from low to high."""
-    faces, groups = graph.faces, {}
+    faces = graph.faces
+    groups: dict[tuple[str | float, ...], list[int]] = {}
     for face in stack:
         if graph.kind[face] == Surface.CYLINDER:
-            key = ("cylinder", round(float(faces.radius[face]), 3))
+            key: tuple[str | float, ...] = ("cylinder", round(float(faces.radius[face]), 3))
         elif graph.kind[face] == Surface.CONE:
             low, high = graph.extent([face], axis)
             key = ("cone", round(low, 2), round(high, 2))
@@ -262,7 +266,8 @@ def _stages(graph: FaceGraph, stack: list[int], axis: Floats) -> list[_Stage]:
 def _cone_diameter(graph: FaceGraph, face: int, axis: Floats, height: float) -> float:
     own = graph.faces.axis[face]
     along = (height - float(graph.faces.origin[face] @ axis)) * (1.0 if float(own @ axis) > 0 else -1.0)
-    return abs(2 * (graph.faces.radius[face] + along * np.tan(np.radians(graph.faces.half_angle[face]))))
+    slope = float(np.tan(np.radians(graph.faces.half_angle[face])))
+    return abs(2 * (float(graph.faces.radius[face]) + along * slope))
 
 
 def _classify(

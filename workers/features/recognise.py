@@ -32,6 +32,7 @@ def recognise(part: Part) -> list[Feature]:
         holes={f for feature in holes + grooves for f in feature.faces},
         mouth_breaks={f for feature in convex_fillets + chamfers for f in feature.faces},
         boss_edges={edge for _, loop in loops for edge in loop},
+        boss_feet={graph.other(edge, floor) for floor, loop in loops for edge in loop} & concave,
         concave_fillets=concave,
     )
     depressions = find_depressions(graph, around)

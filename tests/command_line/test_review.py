@@ -1,0 +1,69 @@
+"""`rapiddraft review`, run as its users run it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.parts import block, drill
+
+SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "bracket.step"
+
+
+def rapiddraft(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "rapiddraft", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_table_by_default() -> None:
+    run = rapiddraft("review", SAMPLE)
+    assert run.returncode == 0, run.stderr
+    for word in ("bracket.step", "Thin wall", "0.6", "0.8", "minor", "redesign"):
+        assert word in run.stdout
+
+
+def test_json_on_standard_output_and_nothing_else() -> None:
+    run = rapiddraft("review", SAMPLE, "--json")
+    result = json.loads(run.stdout)
+    assert (run.returncode, result["schema"], result["part"]["name"]) == (0, "rapiddraft.review/1", "bracket.step")
+    assert {finding["rule"] for finding in result["findings"]} >= {"corner-radius", "wall-thin", "hole-depth"}
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "status"), [("critical", 0), ("major", 0), ("minor", 1), ("info", 1), ("never", 0)]
+)
+def test_exit_status_follows_the_gravest_finding(tmp_path: Path, fail_on: str, status: int) -> None:
+    part = block(60.0, 40.0, 30.0).cut(drill(5.0, 25.0, (30.0, 20.0, 30.0))).write_step(tmp_path / "minor.step")
+    assert rapiddraft("review", part, "--fail-on", fail_on).returncode == status
+
+
+def test_limits_can_be_chosen() -> None:
+    result = json.loads(rapiddraft("review", SAMPLE, "--json", "--limits", "mtk").stdout)
+    assert result["limits"] == "mtk"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file"),
+        (b"", "an empty file"),
+        (b"%PDF-1.7\n", "a PDF document"),
+        (SAMPLE.read_bytes()[:20000], "cannot be read"),
+    ],
+)
+def test_what_cannot_be_reviewed_is_said_on_standard_error(tmp_path: Path, content: bytes | None, reason: str) -> None:
+    part = tmp_path / "part.step"
+    if content is not None:
+        part.write_bytes(content)
+    run = rapiddraft("review", part, "--json")
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert reason in run.stderr
+
+
+def test_an_unknown_process_is_a_usage_error() -> None:
+    run = rapiddraft("review", SAMPLE, "--process", "forging")
+    assert run.returncode == 2
+    assert "cnc_milling" in run.stderr

@@ -1,0 +1,1 @@
+"""Tests of the DFM engine on parts of known size."""

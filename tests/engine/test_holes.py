@@ -1,0 +1,105 @@
+"""Holes of every kind, along every axis, with known diameter and depth."""
+
+import math
+
+import pytest
+
+from tests.engine.reviewing import features, findings, only_feature, reviewed
+from tests.parts import DRILL_POINT_DEGREES, Solid, block, cone, cylinder, drill, pocket
+
+TOP = (30.0, 20.0, 20.0)
+HOLE_TYPES = ("through_hole", "blind_hole", "flat_bottom_hole", "stepped_hole", "counterbore", "countersink")
+
+
+def plate() -> Solid:
+    return block(60.0, 40.0, 20.0)
+
+
+def test_through_hole() -> None:
+    hole = only_feature(reviewed(plate().cut(drill(8.0, 30.0, TOP, point=False))), "through_hole")
+    assert hole["size"]["diameter"] == pytest.approx(8.0)
+    assert hole["size"]["depth"] == pytest.approx(20.0)
+    assert abs(hole["axis"][2]) == pytest.approx(1.0)
+
+
+def test_blind_hole_with_a_drill_point() -> None:
+    hole = only_feature(reviewed(plate().cut(drill(8.0, 10.0, TOP))), "blind_hole")
+    tip = 4.0 / math.tan(math.radians(DRILL_POINT_DEGREES / 2))
+    assert hole["size"]["depth"] == pytest.approx(10.0 + tip, abs=1e-4)
+    assert hole["direction"] == pytest.approx([0.0, 0.0, 1.0], abs=1e-6)
+
+
+def test_flat_bottom_hole() -> None:
+    hole = only_feature(reviewed(plate().cut(drill(8.0, 10.0, TOP, point=False))), "flat_bottom_hole")
+    assert (hole["size"]["diameter"], hole["size"]["depth"]) == pytest.approx((8.0, 10.0))
+    assert len(hole["faces"]) == 2
+
+
+def test_counterbore() -> None:
+    part = plate().cut(drill(6.6, 30.0, TOP, point=False), drill(11.0, 6.5, TOP, point=False))
+    hole = only_feature(reviewed(part), "counterbore")
+    assert hole["size"]["diameter"] == pytest.approx(6.6)
+    assert [step["diameter"] for step in hole["steps"]] == pytest.approx([11.0, 6.6])
+    assert hole["steps"][0]["depth"] == pytest.approx(6.5)
+    assert hole["direction"] == pytest.approx([0.0, 0.0, 1.0], abs=1e-6)
+
+
+def test_countersink() -> None:
+    sink = cone(12.4, 6.4, 3.0, TOP, (0.0, 0.0, -1.0))
+    hole = only_feature(reviewed(plate().cut(drill(6.4, 30.0, TOP, point=False), sink)), "countersink")
+    assert hole["steps"][0]["form"] == "countersink"
+    assert hole["steps"][0]["diameter"] == pytest.approx(12.4, abs=1e-4)
+    assert hole["size"]["diameter"] == pytest.approx(6.4)
+
+
+def test_three_diameters_make_a_stepped_hole() -> None:
+    part = plate().cut(
+        drill(5.0, 30.0, TOP, point=False), drill(8.0, 12.0, TOP, point=False), drill(12.0, 5.0, TOP, point=False)
+    )
+    hole = only_feature(reviewed(part), "stepped_hole")
+    assert [step["diameter"] for step in hole["steps"]] == pytest.approx([12.0, 8.0, 5.0])
+
+
+def test_a_chamfered_mouth_stays_a_plain_hole_and_a_chamfer() -> None:
+    result = reviewed(plate().cut(drill(8.0, 30.0, TOP, point=False), cone(9.0, 8.0, 0.5, TOP, (0.0, 0.0, -1.0))))
+    assert only_feature(result, "through_hole")["size"]["diameter"] == pytest.approx(8.0)
+    assert only_feature(result, "chamfer")["size"]["angle"] == pytest.approx(45.0)
+
+
+def test_a_hole_that_breaks_out_of_the_side_is_partial() -> None:
+    result = reviewed(plate().cut(cylinder(10.0, 30.0, (30.0, 2.0, -5.0))))
+    hole = only_feature(result, "partial_hole")
+    covered = 1 - math.acos(2.0 / 5.0) / math.pi
+    assert hole["size"]["material_share"] == pytest.approx(covered, abs=1e-3)
+    assert len(findings(result, "hole-partial")) == 1
+
+
+def test_a_shaft_has_no_hole() -> None:
+    assert features(reviewed(cylinder(20.0, 50.0, (0.0, 0.0, 0.0))), *HOLE_TYPES) == []
+
+
+def test_the_round_end_of_a_slot_is_no_hole() -> None:
+    slot = pocket(40.0, 10.0, 8.0, TOP, corner=4.999)
+    assert features(reviewed(plate().cut(slot)), *HOLE_TYPES) == []
+
+
+@pytest.mark.parametrize(
+    ("at", "direction", "depth"),
+    [((0.0, 20.0, 10.0), (1.0, 0.0, 0.0), 60.0), ((30.0, 0.0, 10.0), (0.0, 1.0, 0.0), 40.0)],
+)
+def test_holes_along_the_other_axes(
+    at: tuple[float, float, float], direction: tuple[float, float, float], depth: float
+) -> None:
+    hole = only_feature(reviewed(plate().cut(drill(6.0, 100.0, at, direction, point=False))), "through_hole")
+    assert hole["size"]["depth"] == pytest.approx(depth)
+    assert [abs(x) for x in hole["axis"]] == pytest.approx(list(direction), abs=1e-6)
+
+
+def test_a_hole_into_a_slope_is_oblique() -> None:
+    wedge = Solid(block(60.0, 40.0, 40.0).shape).cut(
+        block(80.0, 60.0, 40.0, (-10.0, -10.0, 0.0)).moved((0.0, 0.0, 20.0), (1.0, 0.0, 0.0), 15.0)
+    )
+    result = reviewed(wedge.cut(cylinder(6.0, 60.0, (30.0, 20.0, -5.0))))
+    finding = findings(result, "hole-oblique")[0]
+    assert finding["measured"]["value"] == pytest.approx(15.0, abs=1e-3)
+    assert findings(reviewed(plate().cut(drill(6.0, 30.0, TOP, point=False))), "hole-oblique") == []

@@ -1,0 +1,224 @@
+"""Parts built by code, each with features and defects of known size. Lengths in mm, angles in degrees.
+
+A part starts as a block whose lower corner is the origin; tools are cut from it or joined to it.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workers.cad.binding import downcast, enum_value, module, new_shape_map, static
+
+Vector = tuple[float, float, float]
+
+UP: Vector = (0.0, 0.0, 1.0)
+DOWN: Vector = (0.0, 0.0, -1.0)
+DRILL_POINT_DEGREES = 118.0
+BREAK_THROUGH = 1.0  # how far a cutting tool reaches beyond the face that it enters by
+
+
+@dataclass(frozen=True)
+class Solid:
+    """A kernel shape with the operations that the tests need; every operation gives a new solid."""
+
+    shape: Any
+
+    def cut(self, *tools: "Solid") -> "Solid":
+        """This solid without the tools."""
+        shape = self.shape
+        for tool in tools:
+            shape = module("BRepAlgoAPI").BRepAlgoAPI_Cut(shape, tool.shape).Shape()
+        return Solid(shape)
+
+    def join(self, *others: "Solid") -> "Solid":
+        """This solid and the others as one, without seams between flush faces."""
+        shape = self.shape
+        for other in others:
+            shape = module("BRepAlgoAPI").BRepAlgoAPI_Fuse(shape, other.shape).Shape()
+        unify = module("ShapeUpgrade").ShapeUpgrade_UnifySameDomain(shape, True, True, True)
+        unify.Build()
+        return Solid(unify.Shape())
+
+    def moved(self, by: Vector = (0.0, 0.0, 0.0), axis: Vector = UP, degrees: float = 0.0) -> "Solid":
+        """Turned about an axis through the origin, then shifted."""
+        turn, shift = _transformation(), _transformation()
+        turn.SetRotation(_axis((0.0, 0.0, 0.0), axis), math.radians(degrees))
+        shift.SetTranslation(_vector(by))
+        return self._transformed(shift.Multiplied(turn))
+
+    def mirrored(self) -> "Solid":
+        """Mirrored at the plane x = 0."""
+        gp = module("gp")
+        mirror = _transformation()
+        mirror.SetMirror(gp.gp_Ax2(gp.gp_Pnt(0.0, 0.0, 0.0), gp.gp_Dir(1.0, 0.0, 0.0)))
+        return self._transformed(mirror)
+
+    def scaled(self, factor: float) -> "Solid":
+        """Every length times `factor`."""
+        scale = _transformation()
+        scale.SetScale(_point((0.0, 0.0, 0.0)), factor)
+        return self._transformed(scale)
+
+    def renumbered(self, order: Sequence[int]) -> "Solid":
+        """The same solid with its faces in another order: face `order[i]` comes at place i."""
+        faces = shapes_of(self.shape, "FACE")
+        sewing = module("BRepBuilderAPI").BRepBuilderAPI_Sewing(1e-6)
+        for index in order:
+            sewing.Add(faces[index])
+        sewing.Perform()
+        shell = downcast("Shell")(shapes_of(sewing.SewedShape(), "SHELL")[0])
+        solid = module("BRepBuilderAPI").BRepBuilderAPI_MakeSolid(shell).Solid()
+        static("BRepLib", "BRepLib", "OrientClosedSolid")(solid)
+        return Solid(solid)
+
+    def _transformed(self, transformation: Any) -> "Solid":  # noqa: ANN401
+        return Solid(module("BRepBuilderAPI").BRepBuilderAPI_Transform(self.shape, transformation, True).Shape())
+
+    def round_edges(self, radius: float, direction: Vector) -> "Solid":
+        """All straight edges along `direction` rounded."""
+        fillet = module("BRepFilletAPI").BRepFilletAPI_MakeFillet(self.shape)
+        for edge in _edges_along(self.shape, direction):
+            fillet.Add(radius, edge)
+        return Solid(fillet.Shape())
+
+    def round_edges_at_height(self, radius: float, height: float) -> "Solid":
+        """All edges that lie wholly at one height rounded."""
+        fillet = module("BRepFilletAPI").BRepFilletAPI_MakeFillet(self.shape)
+        for edge in _edges_at_height(self.shape, height):
+            fillet.Add(radius, edge)
+        return Solid(fillet.Shape())
+
+    def chamfer_edges_at_height(self, width: float, height: float) -> "Solid":
+        """All edges that lie wholly at one height broken at 45°."""
+        chamfer = module("BRepFilletAPI").BRepFilletAPI_MakeChamfer(self.shape)
+        for edge in _edges_at_height(self.shape, height):
+            chamfer.Add(width, edge)
+        return Solid(chamfer.Shape())
+
+    def write_step(self, path: Path, unit: str = "MM") -> Path:
+        """Write the solid to `path`, in `MM`, `INCH`, `M`, …; returns the path."""
+        static("Interface", "Interface_Static", "SetCVal")("write.step.unit", unit)
+        writer = module("STEPControl").STEPControl_Writer()
+        writer.Transfer(self.shape, enum_value("STEPControl", "STEPControl_StepModelType", "STEPControl_AsIs"))
+        writer.Write(str(path))
+        static("Interface", "Interface_Static", "SetCVal")("write.step.unit", "MM")
+        return path
+
+
+def block(length: float, width: float, height: float, at: Vector = (0.0, 0.0, 0.0)) -> Solid:
+    """A box with its lower corner at `at`."""
+    return Solid(module("BRepPrimAPI").BRepPrimAPI_MakeBox(_point(at), length, width, height).Shape())
+
+
+def cylinder(diameter: float, length: float, at: Vector, direction: Vector = UP) -> Solid:
+    """A cylinder that grows from the centre `at` along `direction`."""
+    return Solid(module("BRepPrimAPI").BRepPrimAPI_MakeCylinder(_frame(at, direction), diameter / 2, length).Shape())
+
+
+def cone(diameter: float, end_diameter: float, length: float, at: Vector, direction: Vector = UP) -> Solid:
+    """A (truncated) cone from `diameter` at `at` to `end_diameter` at its end."""
+    make = module("BRepPrimAPI").BRepPrimAPI_MakeCone
+    return Solid(make(_frame(at, direction), diameter / 2, end_diameter / 2, length).Shape())
+
+
+def prism(corners: Sequence[tuple[float, float]], height: float, at: Vector = (0.0, 0.0, 0.0)) -> Solid:
+    """A polygon in the plane z = 0, raised by `height` and shifted to `at`."""
+    polygon = module("BRepBuilderAPI").BRepBuilderAPI_MakePolygon()
+    for x, y in corners:
+        polygon.Add(_point((x + at[0], y + at[1], at[2])))
+    polygon.Close()
+    face = module("BRepBuilderAPI").BRepBuilderAPI_MakeFace(polygon.Wire()).Face()
+    return Solid(module("BRepPrimAPI").BRepPrimAPI_MakePrism(face, _vector((0.0, 0.0, height))).Shape())
+
+
+def drill(diameter: float, depth: float, at: Vector, direction: Vector = DOWN, *, point: bool = True) -> Solid:
+    """What a drill removes: entered at `at`, `depth` deep to the shoulder, with a 118° point unless told not to."""
+    entry = _along(at, direction, -BREAK_THROUGH)
+    bore = cylinder(diameter, depth + BREAK_THROUGH, entry, direction)
+    if not point:
+        return bore
+    tip = diameter / 2 / math.tan(math.radians(DRILL_POINT_DEGREES / 2))
+    return bore.join(cone(diameter, 0.0, tip, _along(at, direction, depth), direction))
+
+
+def pocket(length: float, width: float, depth: float, at: Vector, corner: float = 0.0, floor: float = 0.0) -> Solid:
+    """What an end mill removes from above: `at` is the middle of the mouth; corner and floor radii may be 0."""
+    x, y, z = at
+    tool = block(length, width, depth + BREAK_THROUGH, (x - length / 2, y - width / 2, z - depth))
+    if corner:
+        tool = tool.round_edges(corner, UP)
+    return tool.round_edges_at_height(floor, z - depth) if floor else tool
+
+
+def bracket() -> Solid:
+    """The sample part: a milled bracket with one of many common mistakes each; scripts/make_sample.py writes it."""
+    base = block(120.0, 80.0, 30.0).round_edges(6.0, UP)
+    return base.cut(
+        pocket(50.0, 40.0, 22.0, (40.0, 40.0, 30.0), corner=3.0, floor=1.0),  # corners too tight for 22 mm
+        pocket(20.0, 12.0, 6.0, (95.0, 60.0, 30.0)),  # sharp corners
+        pocket(4.0, 30.0, 20.0, (70.7, 40.0, 30.0)),  # 5 times as deep as wide, 3.7 mm from the pocket
+        pocket(30.0, 12.0, 25.0, (40.0, 73.4, 30.0), corner=4.0),  # leaves a wall of 0.6 mm
+        drill(3.0, 24.0, (100.0, 20.0, 30.0)),  # 8 diameters deep
+        drill(8.0, 12.0, (85.0, 15.0, 30.0), point=False),  # flat bottom
+        drill(6.35, 40.0, (112.0, 40.0, 30.0), point=False),  # a quarter of an inch: no metric drill
+        drill(6.6, 40.0, (10.0, 12.0, 30.0), point=False),  # clearance hole for M6 …
+        drill(11.0, 6.5, (10.0, 12.0, 30.0), point=False),  # … with its counterbore
+    )
+
+
+def _along(at: Vector, direction: Vector, distance: float) -> Vector:
+    return (at[0] + direction[0] * distance, at[1] + direction[1] * distance, at[2] + direction[2] * distance)
+
+
+def _point(at: Vector) -> Any:  # noqa: ANN401
+    return module("gp").gp_Pnt(*at)
+
+
+def _vector(by: Vector) -> Any:  # noqa: ANN401
+    return module("gp").gp_Vec(*by)
+
+
+def _axis(at: Vector, direction: Vector) -> Any:  # noqa: ANN401
+    return module("gp").gp_Ax1(_point(at), module("gp").gp_Dir(*direction))
+
+
+def _frame(at: Vector, direction: Vector) -> Any:  # noqa: ANN401
+    return module("gp").gp_Ax2(_point(at), module("gp").gp_Dir(*direction))
+
+
+def _transformation() -> Any:  # noqa: ANN401
+    return module("gp").gp_Trsf()
+
+
+def shapes_of(shape: Any, kind: str) -> list[Any]:  # noqa: ANN401
+    """The distinct sub-shapes of one kind (`FACE`, `EDGE`, …)."""
+    found = new_shape_map()
+    static("TopExp", "TopExp", "MapShapes")(shape, enum_value("TopAbs", "TopAbs_ShapeEnum", f"TopAbs_{kind}"), found)
+    return [found.FindKey(i) for i in range(1, found.Size() + 1)]
+
+
+def _edges(shape: Any) -> list[Any]:  # noqa: ANN401
+    return [downcast("Edge")(edge) for edge in shapes_of(shape, "EDGE")]
+
+
+def _ends(edge: Any) -> tuple[Any, Any, Any]:  # noqa: ANN401
+    curve = module("BRepAdaptor").BRepAdaptor_Curve(edge)
+    first, last = curve.FirstParameter(), curve.LastParameter()
+    return curve.Value(first), curve.Value((first + last) / 2), curve.Value(last)
+
+
+def _edges_along(shape: Any, direction: Vector) -> list[Any]:  # noqa: ANN401
+    chosen = []
+    for edge in _edges(shape):
+        start, _middle, end = _ends(edge)
+        span = (end.X() - start.X(), end.Y() - start.Y(), end.Z() - start.Z())
+        length = math.hypot(*span)
+        if length > 0 and abs(sum(s * d for s, d in zip(span, direction, strict=True))) > 0.999 * length:
+            chosen.append(edge)
+    return chosen
+
+
+def _edges_at_height(shape: Any, height: float) -> list[Any]:  # noqa: ANN401
+    return [edge for edge in _edges(shape) if all(abs(point.Z() - height) < 1e-6 for point in _ends(edge))]

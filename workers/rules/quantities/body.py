@@ -1,0 +1,73 @@
+"""Quantities of the part as a whole."""
+
+from collections import defaultdict
+
+import numpy as np
+
+from workers.facts.thickness import Wall
+from workers.rules.measurement import Measurement
+from workers.rules.quantities.registry import Subject, always, quantity
+from workers.rules.rule_file import Rule
+
+FROM_ABOVE = np.array([0.0, 0.0, 1.0])
+
+
+@quantity("wall_thickness")
+def wall_thickness(subject: Subject, rule: Rule) -> list[Measurement]:
+    """Least thickness in mm of each wall below the rule's largest limit; walls that share a face are one."""
+    largest = max(level.value for level in rule.limits[subject.limits] if level.value is not None)
+    thin = [wall for wall in subject.facts.thickness.walls if wall.thickness < largest]
+    return [_wall(subject, walls) for walls in _sharing_faces(thin)]
+
+
+def _wall(subject: Subject, walls: list[Wall]) -> Measurement:
+    least = min(walls, key=lambda w: (round(w.thickness, 6), w.faces))
+    faces = sorted({face for wall in walls for face in wall.faces})
+    features = [f for f in subject.features if not set(f.faces).isdisjoint(faces)]
+    return Measurement(
+        least.thickness,
+        faces,
+        least.point,
+        least.normal,
+        lambda limit: f"thicken it by {limit - least.thickness:.2f} mm to {limit:g} mm",
+        features,
+    )
+
+
+def _sharing_faces(walls: list[Wall]) -> list[list[Wall]]:
+    """The walls in groups that are connected by common faces."""
+    group_of: dict[int, int] = {}
+
+    def root(face: int) -> int:
+        while group_of.setdefault(face, face) != face:
+            face = group_of[face]
+        return face
+
+    for wall in walls:
+        one, two = sorted(root(face) for face in wall.faces)
+        group_of[two] = one
+    groups = defaultdict(list)
+    for wall in walls:
+        groups[root(wall.faces[0])].append(wall)
+    return list(groups.values())
+
+
+@quantity("size_over_machine")
+def size_over_machine(subject: Subject, rule: Rule) -> list[Measurement]:
+    """Largest ratio of a side of the bounding box to the machine's travel, longest against longest."""
+    part = subject.part
+    travel = np.sort(np.array([entry[0] for entry in rule.standard_sizes[subject.limits]]))
+    ratios = np.sort(part.size) / travel
+    worst = int(ratios.argmax())
+    excess = float(np.sort(part.size)[worst] - travel[worst])
+    change = always(f"split the part, or make that side {excess:.1f} mm shorter to fit {travel[worst]:g} mm")
+    return [Measurement(float(ratios.max()), [], (part.low + part.high) / 2, FROM_ABOVE, change)]
+
+
+@quantity("removed_share")
+def removed_share(subject: Subject, _rule: Rule) -> list[Measurement]:
+    """Percent of the stock block that is cut away."""
+    part = subject.part
+    share = 100.0 * float(subject.facts.facts["removal_ratio"].value)
+    change = always("start from a nearer shape: a casting, a plate, or a weldment of smaller pieces")
+    return [Measurement(share, [], (part.low + part.high) / 2, FROM_ABOVE, change)]

@@ -1,0 +1,97 @@
+"""Quantities of holes."""
+
+import numpy as np
+
+from workers.cad.part import Bend, Surface
+from workers.features.feature import Feature
+from workers.rules.measurement import Measurement
+from workers.rules.quantities.registry import (
+    HOLES,
+    SQUARE,
+    Subject,
+    always,
+    off_standard,
+    on_feature,
+    quantity,
+    ratio_change,
+)
+from workers.rules.rule_file import Rule
+
+# A plane leaning more than this from square is a wall that the hole runs along, not one that it enters by.
+ALONG = 0.2
+
+
+@quantity("hole_depth_to_diameter")
+def hole_depth_to_diameter(subject: Subject, _rule: Rule) -> list[Measurement]:
+    """Depth over diameter of the narrowest bore of each hole; the drill's point counts as depth."""
+    found = []
+    for hole in subject.of_type(*HOLES):
+        depth, diameter = hole.size["drill_depth"], hole.size["diameter"]
+        change = ratio_change(depth, diameter, "shallower", "wider", "Ø")
+        found.append(on_feature(hole, subject, depth / diameter, change, depth=depth, diameter=diameter))
+    return found
+
+
+@quantity("hole_diameter")
+def hole_diameter(subject: Subject, _rule: Rule) -> list[Measurement]:
+    """Diameter of the narrowest bore of each hole, mm."""
+    return [_diameter(subject, hole, hole.size["diameter"]) for hole in subject.of_type(*HOLES)]
+
+
+def _diameter(subject: Subject, hole: Feature, diameter: float) -> Measurement:
+    def change(limit: float) -> str:
+        return f"widen it by {limit - diameter:.2f} mm to Ø{limit:g} mm"
+
+    return on_feature(hole, subject, diameter, change)
+
+
+@quantity("hole_diameter_off_standard")
+def hole_diameter_off_standard(subject: Subject, rule: Rule) -> list[Measurement]:
+    """Distance in mm of each hole's diameter to the nearest standard drill."""
+    return [off_standard(subject, rule, hole, "diameter", "Ø") for hole in subject.of_type(*HOLES)]
+
+
+@quantity("hole_flat_bottom")
+def hole_flat_bottom(subject: Subject, _rule: Rule) -> list[Measurement]:
+    """Diameter in mm of each blind hole that ends in a plane."""
+    change = always("end it in a 118° drill point, or take it through")
+    return [on_feature(hole, subject, hole.size["diameter"], change) for hole in subject.of_type("flat_bottom_hole")]
+
+
+@quantity("hole_material_share")
+def hole_material_share(subject: Subject, _rule: Rule) -> list[Measurement]:
+    """Percent of the wall around each partial hole that is material."""
+    change = always("move its axis inwards until the bore is closed all around, or mill it as a slot")
+    return [
+        on_feature(hole, subject, 100 * hole.size["material_share"], change) for hole in subject.of_type("partial_hole")
+    ]
+
+
+@quantity("hole_end_obliqueness")
+def hole_end_obliqueness(subject: Subject, _rule: Rule) -> list[Measurement]:
+    """Degrees between a hole's axis and the normal of the most oblique plane that it enters or leaves by."""
+    found = []
+    for hole in subject.of_type(*HOLES):
+        oblique = _most_oblique_end(subject, hole)
+        if oblique is None:
+            continue
+        face, cosine = oblique
+        change = always("put a flat square to the axis there, or turn the axis square to the face")
+        measurement = on_feature(hole, subject, float(np.degrees(np.arccos(cosine))), change)
+        measurement.faces.append(face)
+        found.append(measurement)
+    return found
+
+
+def _most_oblique_end(subject: Subject, hole: Feature) -> tuple[int, float] | None:
+    """(plane, cosine between its normal and the hole's axis), or None if all ends are square."""
+    part, inside = subject.part, set(hole.faces)
+    ends = {
+        part.other_face(edge, face)
+        for face in hole.faces
+        for edge in part.edges_of_face[face]
+        if part.edges.bend[edge] == Bend.CONVEX
+    }
+    planes = [f for f in sorted(ends - inside) if f >= 0 and part.faces.kind[f] == Surface.PLANE]
+    leaning = [(f, abs(float(part.faces.axis[f] @ hole.axis))) for f in planes]
+    return min((item for item in leaning if ALONG < item[1] < SQUARE), key=lambda item: item[1], default=None)

@@ -1,0 +1,44 @@
+"""Quantities of pockets, slots and bosses."""
+
+from workers.features.feature import Feature
+from workers.rules.measurement import Measurement
+from workers.rules.quantities.registry import POCKETS, Subject, on_feature, quantity, ratio_change
+from workers.rules.rule_file import Rule
+
+
+@quantity("pocket_depth_to_width")
+def pocket_depth_to_width(subject: Subject, _rule: Rule) -> list[Measurement]:
+    """Depth over smallest width of each pocket and slot."""
+    found = []
+    for pocket in subject.of_type(*POCKETS):
+        depth, width = pocket.size["depth"], pocket.size["width"]
+        if width > 0:
+            change = ratio_change(depth, width, "less deep", "wider")
+            found.append(on_feature(pocket, subject, depth / width, change, depth=depth, width=width))
+    return found
+
+
+@quantity("pocket_width")
+def pocket_width(subject: Subject, _rule: Rule) -> list[Measurement]:
+    """Smallest width in mm of each pocket and slot."""
+    pockets = subject.of_type(*POCKETS)
+    return [_width(subject, pocket, pocket.size["width"]) for pocket in pockets if pocket.size["width"] > 0]
+
+
+def _width(subject: Subject, pocket: Feature, width: float) -> Measurement:
+    def change(limit: float) -> str:
+        return f"widen it by {limit - width:.2f} mm to {limit:g} mm"
+
+    return on_feature(pocket, subject, width, change)
+
+
+@quantity("boss_height_to_width")
+def boss_height_to_width(subject: Subject, _rule: Rule) -> list[Measurement]:
+    """Height over the smaller of length and width of each boss."""
+    found = []
+    for boss in subject.of_type("boss"):
+        height, width = boss.size["height"], min(boss.size["length"], boss.size["width"])
+        if width > 0:
+            change = ratio_change(height, width, "lower", "wider")
+            found.append(on_feature(boss, subject, height / width, change, height=height, width=width))
+    return found

@@ -1,0 +1,98 @@
+"""The register of quantities, and what every quantity is measured on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from workers.cad.part import Floats, Part
+from workers.facts.measure import PartFacts
+from workers.features.feature import Feature
+from workers.rules.measurement import Measurement
+from workers.rules.rule_file import Rule
+
+HOLES = (
+    "through_hole",
+    "blind_hole",
+    "flat_bottom_hole",
+    "stepped_hole",
+    "counterbore",
+    "countersink",
+    "partial_hole",
+)
+POCKETS = ("closed_pocket", "open_pocket", "through_pocket", "slot")
+DEPRESSIONS = (*POCKETS, "step")
+SQUARE = 0.996  # cosine of 5 degrees: closer than that a face counts as square to an axis
+
+
+@dataclass
+class Subject:
+    """What is measured: the part, its features and its facts, and the name of the limits in force."""
+
+    part: Part
+    features: list[Feature]
+    facts: PartFacts
+    limits: str
+
+    def of_type(self, *types: str) -> list[Feature]:
+        """The features of the given types."""
+        return [f for f in self.features if f.type in types]
+
+
+Quantity = Callable[[Subject, Rule], list[Measurement]]
+QUANTITIES: dict[str, Quantity] = {}
+
+
+def quantity(name: str) -> Callable[[Quantity], Quantity]:
+    """Register a function as the quantity `name` that rule files refer to."""
+
+    def register(function: Quantity) -> Quantity:
+        QUANTITIES[name] = function
+        return function
+
+    return register
+
+
+def always(text: str) -> Callable[[float], str]:
+    """A smallest change that is the same whatever the limit."""
+    return lambda _limit: text
+
+
+def on_feature(
+    feature: Feature, subject: Subject, value: float, change: Callable[[float], str], **details: float
+) -> Measurement:
+    """A measurement of a whole feature, seen from the direction that it opens in."""
+    faces = subject.part.faces
+    point: Floats = feature.point if feature.point is not None else faces.point[feature.faces[0]]
+    normal: Floats = feature.direction if feature.direction is not None else faces.normal[feature.faces[0]]
+    return Measurement(value, list(feature.faces), point, normal, change, [feature], details=details)
+
+
+def off_standard(subject: Subject, rule: Rule, feature: Feature, size: str, sign: str) -> Measurement:
+    """Distance in mm of one of the feature's sizes to the nearest of the rule's standard sizes."""
+    value = feature.size[size]
+    nearest = _nearest_standard(rule.standard_sizes[subject.limits], value)
+    change = always(f"change it by {nearest - value:+.3f} mm to {sign}{nearest:g} mm")
+    return on_feature(feature, subject, abs(nearest - value), change, actual=value, nearest=nearest)
+
+
+def _nearest_standard(sizes: list[list[float]], value: float) -> float:
+    """The nearest of single sizes `[s]` and ranges `[from, to, step]`, mm."""
+    candidates = []
+    for entry in sizes:
+        if len(entry) == 1:
+            candidates.append(entry[0])
+        else:
+            low, high, step = entry
+            candidates.append(min(max(low + round((value - low) / step) * step, low), high))
+    return min(candidates, key=lambda c: abs(c - value))
+
+
+def ratio_change(size: float, by: float, less: str, more: str, sign: str = "") -> Callable[[float], str]:
+    """How to bring `size` / `by` down to a limit: make the first `less` or the second `more`."""
+
+    def change(limit: float) -> str:
+        return (
+            f"make it {size - limit * by:.2f} mm {less} (to {limit * by:.2f} mm) "
+            f"or {size / limit - by:.2f} mm {more} (to {sign}{size / limit:.2f} mm)"
+        )
+
+    return change
