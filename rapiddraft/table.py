@@ -83,7 +83,7 @@ def _advice(findings: list[Finding]) -> RenderableType:
     first_of_rule = {finding["rule"]: finding for finding in reversed(findings)}
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
-    grid.add_column()
+    grid.add_column(overflow="fold")  # a URL must stay whole
     for rule, finding in reversed(first_of_rule.items()):
         source = finding["source"] or {"title": "", "url": ""}
         grid.add_row(rule, Text.assemble(finding["advice"], (f"\n{source['title']}\n{source['url']}\n", "dim")))

@@ -159,7 +159,8 @@ class Stack:
             for line in _json_lines(self.log.read_text(errors="replace"))
             if line["level"] != "INFO"
         ]
-        return "\n".join(messages[-6:]) + f"\nThe whole log is in {self.log}"
+        latest = list(dict.fromkeys(reversed(messages)))[:6]
+        return "\n".join(reversed(latest)) + f"\nThe whole log is in {self.log}"
 
 
 def _json_lines(text: str) -> Iterator[dict[str, Any]]:

@@ -68,9 +68,7 @@ def _outcome(order: Order, report_stage: Any) -> bytes:  # noqa: ANN401 - a call
     except MemoryError:
         return _message("out_of_memory")
     except Exception as error:  # noqa: BLE001 - whatever it is, the caller must hear of it
-        return _message(
-            "failed", message=f"{type(error).__name__}: {error}", traceback=traceback.format_exc()
-        )
+        return _message("failed", message=f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
 
 
 def _message(outcome: str, **fields: Any) -> bytes:  # noqa: ANN401 - JSON

@@ -200,9 +200,7 @@ class _Child:
         self._started = time.monotonic()
         self._line: list[bytes] = []
         self._pipe, childs_end = context.Pipe(duplex=False)
-        self._process: ForkServerProcess = context.Process(
-            target=child_main, args=(order, childs_end), daemon=True
-        )
+        self._process: ForkServerProcess = context.Process(target=child_main, args=(order, childs_end), daemon=True)
         try:
             with _multiprocessing_lock:
                 self._process.start()
