@@ -1,11 +1,12 @@
 """Units, bodies and sizes; files that hold no part."""
 
+import math
 from pathlib import Path
 
 import pytest
 
 from tests.engine.reviewing import reviewed
-from tests.parts import Solid, block, bracket, shapes_of
+from tests.parts import Solid, block, bracket, cylinder, shapes_of
 from workers.cad.binding import module
 from workers.errors import PartError
 from workers.review import review
@@ -18,6 +19,13 @@ def test_lengths_are_converted_to_mm_from_the_unit_of_the_file(unit: str, name: 
     assert result["facts"]["bounding_box"]["value"] == pytest.approx([100.0, 50.0, 20.0], abs=1e-4)
     assert result["facts"]["volume"]["value"] == pytest.approx(100_000.0, rel=1e-6)
     assert result["facts"]["area"]["value"] == pytest.approx(16_000.0, rel=1e-6)
+
+
+def test_the_box_of_a_turned_shaft_is_exact() -> None:
+    shaft = cylinder(30.0, 80.0, (0.0, 0.0, 0.0)).moved((5.0, 6.0, 7.0), (1.0, 0.0, 0.0), 25.0)
+    turn = math.radians(25.0)
+    expected = [30.0, 80 * math.sin(turn) + 30 * math.cos(turn), 80 * math.cos(turn) + 30 * math.sin(turn)]
+    assert reviewed(shaft)["facts"]["bounding_box"]["value"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_bodies_and_faces_are_counted() -> None:

@@ -4,6 +4,7 @@ The setting RAPIDDRAFT_KERNEL forces one; by default OCC.Core is used where it i
 """
 
 import importlib
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -30,11 +31,13 @@ PACKAGE = _choose()
 IS_OCP = PACKAGE == "OCP"
 
 
+@cache
 def module(name: str) -> ModuleType:
     """The binding's module for one OpenCascade package, such as `gp`."""
     return importlib.import_module(f"{PACKAGE}.{name}")
 
 
+@cache
 def static(package: str, owner: str, function: str) -> Any:  # noqa: ANN401 - a kernel function
     """A static method: `Owner.function_s` in OCP, `Owner.function` or a lower-case module object in OCC.Core."""
     holder = module(package)
@@ -46,12 +49,14 @@ def static(package: str, owner: str, function: str) -> Any:  # noqa: ANN401 - a 
     return getattr(getattr(holder, owner), function)
 
 
+@cache
 def enum_value(package: str, enum: str, name: str) -> Any:  # noqa: ANN401 - enum objects in OCP, ints in OCC
     """The member `name` of an OpenCascade enumeration."""
     holder = module(package)
     return getattr(getattr(holder, enum), name) if IS_OCP else getattr(holder, name)
 
 
+@cache
 def downcast(kind: str) -> Any:  # noqa: ANN401
     """The function that turns a TopoDS_Shape into a TopoDS_`kind` (`Face`, `Edge`, …)."""
     topods = module("TopoDS")

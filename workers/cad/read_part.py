@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from workers.cad.binding import module, static
+from workers.cad.bounding_box import exact_box
 from workers.cad.part import Faces, Floats, Mesh, Part
 from workers.cad.step import read_step
 from workers.cad.tessellate import tessellate
@@ -28,9 +29,9 @@ def read_part(path: Path, name: str, report_stage: Callable[[str], None]) -> Par
     step = read_step(path)
     read = perf_counter()
     report_stage("tessellate")
-    low, high = np.array(step.low), np.array(step.high)
     geometry, edges = read_topology(step.shape)
-    mesh = tessellate(step.shape, geometry.shapes, float(np.linalg.norm(high - low)))
+    mesh = tessellate(step.shape, geometry.shapes, step.diagonal)
+    low, high = exact_box(geometry, mesh)
     volume, area, centre = _mass_properties(step.shape, float(np.prod(high - low)))
     timings = {"read": (read - started) * 1e3, "tessellate": (perf_counter() - read) * 1e3}
     return Part(

@@ -21,8 +21,7 @@ class StepShape:
     shape: Any
     units_in_file: str
     solids: int
-    low: tuple[float, float, float]
-    high: tuple[float, float, float]
+    diagonal: float  # mm, of a box that may be a little larger than the part
 
 
 def read_step(path: Path) -> StepShape:
@@ -52,8 +51,7 @@ def read_step(path: Path) -> StepShape:
             f"The STEP file holds no solid body ({faces} faces that enclose no volume).",
             "Join the surfaces into a closed solid in the CAD system and export it again.",
         )
-    low, high = _bounding_box(shape)
-    return StepShape(shape, units, solids, low, high)
+    return StepShape(shape, units, solids, _sane_diagonal(shape))
 
 
 def _units_in_file(reader: Any) -> str:  # noqa: ANN401
@@ -69,18 +67,19 @@ def _count(shape: Any, kind: str) -> int:  # noqa: ANN401
     return int(found.Size())
 
 
-def _bounding_box(shape: Any) -> tuple[tuple[float, float, float], tuple[float, float, float]]:  # noqa: ANN401
+def _sane_diagonal(shape: Any) -> float:  # noqa: ANN401
+    """The diagonal of the box around `shape`, mm. Raises PartError if no part has such a size."""
     box = module("Bnd").Bnd_Box()
-    static("BRepBndLib", "BRepBndLib", "AddOptimal")(shape, box, False, False)
+    static("BRepBndLib", "BRepBndLib", "Add")(shape, box)
     if box.IsVoid():
         raise PartError("no_shape", "The part has no extent.", _RE_EXPORT)
-    corners = [(p.X(), p.Y(), p.Z()) for p in (box.CornerMin(), box.CornerMax())]
-    extent = [high - low for low, high in zip(*corners, strict=True)]
-    values = [*corners[0], *corners[1]]
-    if not all(map(math.isfinite, values)) or max(map(abs, values)) > LARGEST_PART_MM or max(extent) < SMALLEST_PART_MM:
+    low, high = ((p.X(), p.Y(), p.Z()) for p in (box.CornerMin(), box.CornerMax()))
+    extent = [b - a for a, b in zip(low, high, strict=True)]
+    finite = all(map(math.isfinite, (*low, *high)))
+    if not finite or max(map(abs, (*low, *high))) > LARGEST_PART_MM or max(extent) < SMALLEST_PART_MM:
         raise PartError(
             "size_not_sane",
             f"The part measures {' × '.join(f'{e:.3g}' for e in extent)} mm, which no machined part does.",
             "Check the units and the geometry in the CAD system, then export it again.",
         )
-    return corners[0], corners[1]
+    return math.hypot(*extent)

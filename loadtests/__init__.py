@@ -1,0 +1,1 @@
+"""Load tests and benchmarks. Each prints its table; none asserts a time."""

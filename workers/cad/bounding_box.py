@@ -1,0 +1,33 @@
+"""The exact, axis-aligned bounding box of a tessellated part."""
+
+from typing import Any
+
+import numpy as np
+
+from workers.cad.binding import module, static
+from workers.cad.part import Floats, Mesh, Surface
+from workers.cad.topology import FaceGeometry
+
+
+def exact_box(geometry: FaceGeometry, mesh: Mesh) -> tuple[Floats, Floats]:
+    """(low, high) corners in mm.
+
+    The nodes of the mesh lie on the surfaces, so their box is too small by the mesh's error at most. Only
+    curved faces that come that close to it can reach further; the kernel computes the boxes of those.
+    """
+    low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
+    reach = 2 * mesh.deflection
+    corners = mesh.vertices[mesh.triangles]
+    near = (corners.min(axis=1) < low + reach).any(axis=1) | (corners.max(axis=1) > high - reach).any(axis=1)
+    for face in np.unique(mesh.face[near]):
+        if geometry.kind[face] != Surface.PLANE:
+            face_low, face_high = _box_of_face(geometry.shapes[face])
+            low, high = np.minimum(low, face_low), np.maximum(high, face_high)
+    return low, high
+
+
+def _box_of_face(face: Any) -> tuple[Floats, Floats]:  # noqa: ANN401
+    box = module("Bnd").Bnd_Box()
+    static("BRepBndLib", "BRepBndLib", "AddOptimal")(face, box, False, False)
+    low, high = box.CornerMin(), box.CornerMax()
+    return np.array([low.X(), low.Y(), low.Z()]), np.array([high.X(), high.Y(), high.Z()])
