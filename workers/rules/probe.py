@@ -1,12 +1,20 @@
-"""Whether the rules are as they should be: asked by the worker in a sandbox child, reported by /readyz."""
+"""Whether the rule files are fit for use: asked by the worker in a sandbox child, reported by /readyz."""
 
 from collections.abc import Callable
 from typing import Any
 
-from workers.rules.rule_file import PROCESSES, load_rules
+from workers.rules.quantities import QUANTITIES
+from workers.rules.rule_file import PROCESSES, RuleFileError, load_rules, rules_digest
 
 
 def rules_version(payload: dict[str, Any], report_stage: Callable[[str], None]) -> dict[str, str]:  # noqa: ARG001
-    """Load the rules of every process, and return how many there are. Raises RuleFileError."""
+    """Load every process's rules; returns the start of each file's digest by process.
+
+    Raises RuleFileError if a file is faulty or names a quantity that nothing measures.
+    """
     report_stage("rules")
-    return {process: f"{len(load_rules(process).rules)} {process} rules" for process in PROCESSES}
+    for process in PROCESSES:
+        for rule in load_rules(process).rules:
+            if rule.quantity not in QUANTITIES:
+                raise RuleFileError(f"{process}.toml: rule {rule.id} needs {rule.quantity!r}, which nothing measures.")
+    return {process: f"{process} {rules_digest(process)[:12]}" for process in PROCESSES}

@@ -1,0 +1,22 @@
+"""What the sandbox's fork server imports once, so that no child has to: the engine and all that it needs.
+
+Nothing here computes: a child forked from a process that has meshed or cast rays could hang.
+"""
+
+import numpy.ma  # numpy.unique imports it at its first use
+
+import workers.review
+from workers.cad.binding import module
+from workers.rules.rule_file import PROCESSES, load_rules
+
+__all__ = ["numpy", "workers"]
+
+_KERNEL_PACKAGES = (
+    "BRep", "BRepAdaptor", "BRepBndLib", "BRepGProp", "BRepMesh", "BRepTools", "Bnd", "GCPnts", "GProp",
+    "GeomAbs", "IFSelect", "IntCurvesFace", "STEPControl", "TopAbs", "TopExp", "TopLoc", "TopoDS", "gp",
+)  # fmt: skip
+
+for _package in _KERNEL_PACKAGES:
+    module(_package)
+for _process in PROCESSES:
+    load_rules(_process)
