@@ -11,8 +11,7 @@ the neighbours while a stuck worker is stopped; it knows time-outs but not memor
 id that watching memory needs. A child a job on the standard library's fork server needs none of that.
 
 The fork server and its preload list are one per process (multiprocessing keeps them), and so should a
-`Sandbox` be. Start programs that use it as `python -m package`: for any other kind of `__main__`,
-multiprocessing imports the script again in every child.
+`Sandbox` be.
 """
 
 import json
@@ -20,10 +19,11 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
@@ -160,6 +160,18 @@ class Sandbox:
             forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
+@contextmanager
+def _main_without_a_file() -> Iterator[None]:
+    """Keep multiprocessing from running the program's script again in the child, which needs nothing of it."""
+    main = vars(sys.modules["__main__"])
+    file = main.pop("__file__", None)
+    try:
+        yield
+    finally:
+        if file is not None:
+            main["__file__"] = file
+
+
 def _ignore(_stage: str) -> None:
     pass
 
@@ -202,7 +214,7 @@ class _Child:
         self._pipe, childs_end = context.Pipe(duplex=False)
         self._process: ForkServerProcess = context.Process(target=child_main, args=(order, childs_end), daemon=True)
         try:
-            with _multiprocessing_lock:
+            with _multiprocessing_lock, _main_without_a_file():
                 self._process.start()
         except BaseException:
             self._pipe.close()

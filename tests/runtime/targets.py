@@ -4,7 +4,6 @@ import ctypes
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +31,6 @@ def describe(_payload: Payload, _report_stage: ReportStage) -> Payload:
         "core": resource.getrlimit(resource.RLIMIT_CORE)[1],
         "address_space": resource.getrlimit(resource.RLIMIT_AS)[1],
         "threads": os.environ["OPENBLAS_NUM_THREADS"],
-        "main": getattr(sys.modules["__main__"], "__file__", None),
     }
 
 
