@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .ONESHELL:
-.PHONY: help run test lint upgrade clean
+.PHONY: help run test lint bench-dfm upgrade clean
 
 STARTED := $(shell date +%s.%N)
 VENV := .venv
@@ -22,6 +22,7 @@ help:
 	@echo 'make run [PORT=8000] [DATA_DIR=data]  set up, start the stack, review a sample part, serve until Ctrl-C'
 	@echo 'make test [ARGS=…]                    set up, run the test suite'
 	@echo 'make lint                             ruff, mypy --strict and import-linter'
+	@echo 'make bench-dfm [PARTS=folder]          review times against the bare kernel'
 	@echo 'make upgrade                          compile the locked requirements anew'
 	@echo 'make clean                            remove the virtual environment and caches (not the data)'
 
@@ -61,3 +62,6 @@ $(INSTALLED_DEV): $(INSTALLED)
 	$(PIP) install --require-hashes --progress-bar off -r requirements-dev.txt | $(NAMES)
 	rm -f $(VENV)/.installed-dev-*
 	touch $@
+
+bench-dfm: $(INSTALLED)
+	@$(PYTHON) -m loadtests.bench_dfm '$(or $(PARTS),samples)' $(ARGS)
