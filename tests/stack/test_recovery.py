@@ -1,7 +1,5 @@
 """Any process may be killed: it is back within five seconds, and no job is lost."""
 
-import os
-import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +7,7 @@ import psutil
 import pytest
 
 from tests.stack.running import Stack
-from tests.waiting import until
+from tests.waiting import is_running, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 
@@ -47,9 +45,11 @@ def test_a_killed_process_comes_back_and_the_jobs_end_well(
 ) -> None:
     jobs = [stack.ask_for_review(model["id"]).raise_for_status().json()["id"] for _ in range(4)]
     before = until(lambda: running(processes, stack), "there is such a process")
-    victim = min(before)
-    os.kill(victim, signal.SIGKILL)
+    victim = psutil.Process(min(before))
+    orphans = victim.children(recursive=True)
+    victim.kill()
     until(lambda: running(processes, stack) - before, f"{processes.__name__} is back", BACK_SECONDS)
+    until(lambda: not any(is_running(orphan.pid) for orphan in orphans), "no orphan is left")
     stack.wait_until_ready()
     ended = [stack.ended_job(job, seconds=60) for job in jobs]
     assert [job["state"] for job in ended] == ["succeeded"] * 4

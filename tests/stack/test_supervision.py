@@ -3,6 +3,7 @@
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -13,7 +14,7 @@ from tests.waiting import is_running, until
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 
 
-def test_supervisorctl_controls_the_programs(stack: Stack) -> None:
+def test_supervisorctl_controls_the_programs(stack: Stack, model: dict[str, Any]) -> None:
     running = ["api", "worker"]
     until(
         lambda: (
@@ -24,8 +25,12 @@ def test_supervisorctl_controls_the_programs(stack: Stack) -> None:
         40,
     )
     first = stack.pid("worker")
+    jobs = [stack.ask_for_review(model["id"]).json()["id"] for _ in range(8)]
     assert "worker: started" in stack.control("restart", "worker")
     assert stack.pid("worker") not in (0, first)
+    ended = [stack.ended_job(job, seconds=60) for job in jobs]
+    # What had begun was finished, what had not was handed back: none was begun twice.
+    assert [(job["state"], job["attempts"]) for job in ended] == [("succeeded", 1)] * 8
     assert "api: stopped" in stack.control("stop", "api")
     assert stack.pid("api") == 0
     assert "api: started" in stack.control("start", "api")
