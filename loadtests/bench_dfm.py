@@ -32,7 +32,7 @@ def main() -> None:
         raise SystemExit(f"There is no .stp or .step file in {arguments.folder}.")
     settings = get_settings()
     limits = Limits(settings.sandbox_deadline_seconds, settings.sandbox_memory_mb * 1024 * 1024)
-    sandbox = Sandbox(["workers.review", "workers.cad.floor"])
+    sandbox = Sandbox(["workers.preload", "workers.cad.floor"])
     table = Table("part", "faces", "bare read + mesh ms", "engine ms", "whole child ms", "engine : bare", "findings")
     for part in parts:
         table.add_row(part.name, *_row(sandbox, limits, part, arguments))

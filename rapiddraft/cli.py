@@ -64,7 +64,7 @@ def _reviewed(part: Path, process: str, limits: str) -> dict[str, Any]:
     settings = get_settings()
     allowed = Limits(settings.sandbox_deadline_seconds, settings.sandbox_memory_mb * 1024 * 1024)
     payload = {"path": str(part.absolute()), "name": part.name, "process": process, "limits": limits}
-    sandbox = Sandbox(["workers.review"])
+    sandbox = Sandbox(["workers.preload"])
     try:
         with errors.status("start …") as status:
             result: dict[str, Any] = sandbox.run(

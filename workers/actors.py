@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 QUEUE = "reviews"
 REVIEW = "workers.review:review_in_sandbox"
-PRELOAD = ("workers.review",)
+PRELOAD = ("workers.preload",)
 MAX_ATTEMPTS = 4
 
 # What a later attempt may get past: the fork server went away, the disk was full, a lock was held.
