@@ -4,14 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workers.cad.part import Bend, Floats, Surface
+from workers.cad.part import Bend, Curve, Floats, Surface
 from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
 from workers.features.plan import plan_size
 
 # How far a face may lean against a direction that the feature is still open in: drafted walls lean up to this.
-LEAN = 0.12
+LEAN = 0.15
 SAME_DIRECTION = 0.9
+TOWARD_MOUTH = 0.3  # cosine: a direction leads out by a face that it meets at no flatter an angle
 OPPOSITE = -0.9
 
 
@@ -65,7 +66,7 @@ def _describe(graph: FaceGraph, members: list[int], around: Surroundings) -> Fea
     core = [f for f in members if f not in around.concave_fillets]
     if not core or _is_shoulder(graph, core):
         return None
-    openings = _open_directions(graph, members, around)
+    openings = _open_directions(graph, members)
     if not openings:
         return None
     kind, direction = _classify(graph, core, openings)
@@ -99,29 +100,44 @@ def _is_shoulder(graph: FaceGraph, core: list[int]) -> bool:
     return all(graph.kind[f] == Surface.PLANE and abs(float(graph.faces.axis[f] @ axis)) > 0.999 for f in rest)
 
 
-def _open_directions(graph: FaceGraph, members: list[int], around: Surroundings) -> list[Floats]:
+def _open_directions(graph: FaceGraph, members: list[int]) -> list[Floats]:
     """Directions, one for each group of faces beyond the mouth, in which nothing of the feature is in the way."""
-    inside, beyond = set(members), []
-    for face in members:
-        for edge, other in graph.neighbours(face):
-            if other not in inside and not graph.is_concave(edge):
-                beyond.extend(_mouth_normals(graph, edge, other, inside, around))
-    normals = _member_normals(graph, members)
+    free = _free_directions(graph, members)
     directions: list[Floats] = []
-    for normal in beyond:
-        if (normals @ normal).min() < -LEAN or any(float(normal @ d) > SAME_DIRECTION for d in directions):
+    for normal in _mouth_normals(graph, members):
+        toward = free @ normal if len(free) else np.zeros(0)
+        if not len(toward) or toward.max() < TOWARD_MOUTH:
             continue
-        directions.append(normal)
+        direction = free[int(np.lexsort((*np.round(free.T, 6), -np.round(toward, 6)))[0])]
+        if not any(float(direction @ d) > SAME_DIRECTION for d in directions):
+            directions.append(direction)
     return directions
 
 
-def _mouth_normals(graph: FaceGraph, edge: int, other: int, inside: set[int], around: Surroundings) -> list[Floats]:
-    """Outward normals of what lies beyond a mouth edge; an edge break is looked through to the face behind it."""
-    if other not in around.mouth_breaks:
-        return [_normal_near(graph, other, graph.edges.middle[edge])]
-    behind = [(e, f) for e, f in graph.neighbours(other) if f not in inside and f not in around.mouth_breaks]
-    behind.sort(key=lambda item: -graph.edges.length[item[0]])
-    return [_normal_near(graph, f, graph.edges.middle[e]) for e, f in behind[:1]]
+def _mouth_normals(graph: FaceGraph, members: list[int]) -> list[Floats]:
+    """Outward normals of the faces beyond the feature's convex border, near that border."""
+    inside = set(members)
+    return [
+        _normal_near(graph, other, graph.edges.middle[edge])
+        for face in members
+        for edge, other in graph.neighbours(face)
+        if other not in inside and not graph.is_concave(edge)
+    ]
+
+
+def _free_directions(graph: FaceGraph, members: list[int]) -> Floats:
+    """(k, 3) candidates along which the feature's volume could be drawn out without meeting its faces.
+
+    Tried are the normals beyond the mouth, and the directions of the feature's own planes and straight
+    edges: a mouth may be oblique, or broken by a chamfer, and still open along the walls.
+    """
+    planes = [f for f in members if graph.kind[f] == Surface.PLANE]
+    lines = sorted({e for f in members for e in graph.part.edges_of_face[f] if graph.edges.kind[e] == Curve.LINE})
+    own = np.concatenate([graph.faces.axis[planes].reshape(-1, 3), graph.edges.tangent[lines].reshape(-1, 3)])
+    beyond = np.array(_mouth_normals(graph, members)).reshape(-1, 3)
+    candidates = np.unique(np.round(np.concatenate([beyond, own, -own]), 9), axis=0)
+    against = (candidates @ _member_normals(graph, members).T).min(axis=1)
+    return np.asarray(candidates[against >= -LEAN])
 
 
 def _normal_near(graph: FaceGraph, face: int, point: Floats) -> Floats:

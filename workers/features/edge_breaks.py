@@ -1,5 +1,7 @@
 """Fillets and chamfers: the narrow faces that round or break an edge between two others."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from workers.cad.part import Bend, Curve, Surface
@@ -10,6 +12,7 @@ from workers.features.graph import FaceGraph
 WIDEST_FILLET_DEGREES = 150.0
 NARROW = 0.5  # a chamfer's width over the width of the faces beside it
 CHAMFER_DEGREES = (15.0, 75.0)
+CORNER_DEGREES = (75.0, 105.0)  # between the normals of the two faces that it joins
 
 
 def find_fillets(graph: FaceGraph, taken: set[int]) -> list[Feature]:
@@ -62,34 +65,45 @@ def _length(graph: FaceGraph, face: int) -> float:
 
 def find_chamfers(graph: FaceGraph, taken: set[int]) -> list[Feature]:
     """Plane chamfers between two faces, and conical ones around a shaft's or a hole's rim."""
-    found = []
+    planes: dict[int, _PlaneChamfer] = {}
+    sizes: dict[int, dict[str, float]] = {}
     for face in range(len(graph.faces)):
         if face in taken:
             continue
-        if graph.kind[face] == Surface.PLANE:
-            size = _plane_chamfer(graph, face)
-        elif graph.kind[face] == Surface.CONE:
-            size = _cone_chamfer(graph, face)
-        else:
-            size = None
-        if size is not None:
-            found.append(
-                Feature(
-                    type="chamfer",
-                    faces=[face],
-                    body=int(graph.faces.body[face]),
-                    axis=graph.faces.axis[face],
-                    size=size,
-                    point=graph.faces.point[face],
-                )
-            )
-    return found
+        if graph.kind[face] == Surface.PLANE and (plane := _plane_chamfer(graph, face)):
+            planes[face] = plane
+        elif graph.kind[face] == Surface.CONE and (cone := _cone_chamfer(graph, face)):
+            sizes[face] = cone
+    sizes |= {face: plane.size for face, plane in planes.items() if _is_smaller_than_beside(graph, face, planes)}
+    return [
+        Feature(
+            type="chamfer",
+            faces=[face],
+            body=int(graph.faces.body[face]),
+            axis=graph.faces.axis[face],
+            size=size,
+            point=graph.faces.point[face],
+        )
+        for face, size in sorted(sizes.items())
+    ]
 
 
-def _plane_chamfer(graph: FaceGraph, face: int) -> dict[str, float] | None:
-    """Width, length and angle, if `face` cuts the corner between two faces with convex edges on both long sides."""
-    if face in graph.on_hull and not _is_oblique(graph, face):
-        return None
+@dataclass(frozen=True)
+class _PlaneChamfer:
+    """A plane that may be a chamfer, and the two faces whose corner it cuts."""
+
+    size: dict[str, float]
+    between: tuple[int, int]
+
+
+def _is_smaller_than_beside(graph: FaceGraph, face: int, planes: dict[int, _PlaneChamfer]) -> bool:
+    """Of neighbours that could each be the other's chamfer, as on a prism of eight sides, only the smaller is one."""
+    rivals = [other for other in planes[face].between if other in planes]
+    return all(graph.faces.area[face] < 0.99 * graph.faces.area[other] for other in rivals)
+
+
+def _plane_chamfer(graph: FaceGraph, face: int) -> _PlaneChamfer | None:
+    """What `face` measures if it cuts the square corner between two faces, with convex edges on both long sides."""
     if any(graph.bend[edge] == Bend.CONCAVE for edge, _ in graph.neighbours(face)):
         return None
     sides = _long_sides(graph, face)
@@ -99,21 +113,13 @@ def _plane_chamfer(graph: FaceGraph, face: int) -> dict[str, float] | None:
     length = max(float(graph.edges.length[edge1]), float(graph.edges.length[edge2]))
     width = float(graph.faces.area[face]) / length
     turn1, turn2 = float(graph.edges.angle[edge1]), float(graph.edges.angle[edge2])
-    if not (turn1 > 0 and turn2 > 0 and 60.0 <= turn1 + turn2 <= 130.0):
-        return None
-    if not (CHAMFER_DEGREES[0] <= min(turn1, turn2) and max(turn1, turn2) <= CHAMFER_DEGREES[1]):
+    least, most = CORNER_DEGREES
+    if not (least <= turn1 + turn2 <= most and CHAMFER_DEGREES[0] <= min(turn1, turn2)):
         return None
     beside = min(_width_across(graph, one, edge1), _width_across(graph, two, edge2))
     if width > NARROW * length and width > NARROW * beside:
         return None
-    return {"width": width, "length": length, "angle": min(turn1, turn2)}
-
-
-def _is_oblique(graph: FaceGraph, face: int) -> bool:
-    """Whether a plane on the hull stands askew to the part's main directions, given by its largest hull planes."""
-    main = [f for f in graph.on_hull if graph.faces.area[f] > 2 * graph.faces.area[face]]
-    normal = graph.faces.axis[face]
-    return all(abs(float(normal @ graph.faces.axis[f])) < 0.996 for f in main) and bool(main)
+    return _PlaneChamfer({"width": width, "length": length, "angle": min(turn1, turn2)}, (one, two))
 
 
 def _long_sides(graph: FaceGraph, face: int) -> tuple[tuple[int, int], tuple[int, int]] | None:
