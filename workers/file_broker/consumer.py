@@ -47,13 +47,15 @@ class FileConsumer(Consumer):
         self._wakeup = Wakeup(broker.wake_folder_of(queue_name))
         self._fetched: deque[Claim] = deque()  # claimed, not handed out yet
         self._held: dict[int, Claim] = {}  # claimed, not answered yet
+        self._full = False  # no message is fetched before one is answered
         self._lock = Lock()
 
     def __next__(self) -> MessageProxy | None:
         deadline = time.monotonic() + self.timeout
         while True:
             self._wakeup.drain()  # first: a hint that arrives while we look must not be lost
-            self._fetch()
+            if not self._fetched or not self.broker.fetching:
+                self._fetch()
             while self._fetched:
                 if (message := self._decoded(self._fetched.popleft())) is not None:
                     return message
@@ -94,11 +96,11 @@ class FileConsumer(Consumer):
             self._fetched.clear()
             return
         with self._lock:
-            room = self.prefetch - len(self._held)
             alone = not self._held
-            beside_suspect = any(claim.suspect for claim in self._held.values())
-        if self._fetched or room <= 0 or beside_suspect:
-            return
+            room = self.prefetch - len(self._held)
+            self._full = room <= 0 or any(claim.suspect for claim in self._held.values())
+            if self._full:
+                return
         heartbeat = self.broker.heartbeat
         claims = self.broker.storage.claim(
             self.queue_name, heartbeat.owner, limit=room, lease_ms=heartbeat.lease_ms, alone=alone
@@ -139,7 +141,8 @@ class FileConsumer(Consumer):
                 claim.message_id,
             )
         self._let_go([claim])
-        self._wakeup.poke()  # there may be room for another
+        if self._full:
+            self._wakeup.poke()
 
     def _let_go(self, claims: list[Claim]) -> None:
         self.broker.heartbeat.let_go(claims)

@@ -31,6 +31,7 @@ LOCK_POLL_SECONDS = 0.0002
 LOG_LIMIT_BYTES = 16 * 1024 * 1024
 LOG_KEPT_BYTES = 8 * 1024 * 1024
 LOG_RESET_WAIT_MS = 50
+COMMITS_PER_LOG_CHECK = 64
 
 Parameters = Mapping[str, Any] | Sequence[Any]
 
@@ -54,6 +55,8 @@ class QueueFile:
         self._lock_descriptor: int | None = None
         self._lock = threading.Lock()
         self._parents: list[sqlite3.Connection | None] = []
+        self._durable: bool | None = None  # what the connection is set to
+        self._commits = 0
         self._log_reset_at = LOG_LIMIT_BYTES
         _all_files.add(self)
 
@@ -102,7 +105,7 @@ class QueueFile:
         """
         with self._connected() as connection, self._sole_writer():
             _roll_back(connection)  # what Dramatiq's exceptions, thrown into threads, may have left
-            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._set_durable(connection, durable)
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -110,8 +113,10 @@ class QueueFile:
             except BaseException:
                 _roll_back(connection)
                 raise
-            with suppress(OSError, sqlite3.Error):  # the commit stands, and the next one looks again
-                self._bound_log(connection)
+            self._commits += 1
+            if self._commits % COMMITS_PER_LOG_CHECK == 0:
+                with suppress(OSError, sqlite3.Error):  # the commit stands, and a later one looks again
+                    self._bound_log(connection)
 
     def close(self) -> None:
         """Close the file. The next use opens it again."""
@@ -125,7 +130,7 @@ class QueueFile:
             if self._connection is None or self._identity != identity:
                 # Going on with a file that was removed or replaced would accept what nobody ever sees.
                 self._disconnect()
-                self._connection, self._identity = self._open(), identity
+                self._connection, self._identity, self._durable = self._open(), identity, None
             yield self._connection
 
     def _open(self) -> sqlite3.Connection:
@@ -175,6 +180,11 @@ class QueueFile:
             yield
         finally:
             fcntl.flock(self._lock_descriptor, fcntl.LOCK_UN)
+
+    def _set_durable(self, connection: sqlite3.Connection, durable: bool) -> None:
+        if self._durable != durable:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._durable = durable
 
     def _bound_log(self, connection: sqlite3.Connection) -> None:
         size = self._log_path.stat().st_size

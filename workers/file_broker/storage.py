@@ -68,16 +68,18 @@ _EXPIRED = "owner IS NOT NULL AND lease_until <= :since_boot"
 _HELD = "id = :id AND owner = :owner AND deliveries = :deliveries"
 _IN_QUEUES = "queue IN (SELECT value FROM json_each(:queues))"
 
-_HAS_WORK = f"""
-SELECT EXISTS (SELECT 1 FROM messages WHERE {_WAITING}) OR EXISTS (SELECT 1 FROM messages WHERE {_EXPIRED})
-"""
-_HAS_SUSPECT = f"""
-SELECT EXISTS (SELECT 1 FROM messages WHERE {_WAITING} AND deliveries >= {SUSPECT_AFTER})
+_LOOK = f"""
+SELECT
+    EXISTS (SELECT 1 FROM messages WHERE {_WAITING}),
+    EXISTS (
+        SELECT 1 FROM messages INDEXED BY messages_suspect WHERE {_WAITING} AND deliveries >= {SUSPECT_AFTER}
+    ),
+    EXISTS (SELECT 1 FROM messages WHERE {_EXPIRED})
 """
 _CLAIM = f"""
 UPDATE messages SET owner = :owner, lease_until = :lease_until, deliveries = deliveries + 1
 WHERE id IN (
-    SELECT id FROM messages WHERE {_WAITING} AND deliveries >= :least_deliveries
+    SELECT id FROM messages WHERE {_WAITING} AND (deliveries >= {SUSPECT_AFTER}) = :suspect
     ORDER BY due_at, priority, id LIMIT :limit
 )
 RETURNING due_at, priority, id, message_id, body, deliveries
@@ -176,22 +178,26 @@ class Storage:
 
         While a suspect message waits, nobody gets anything but it, and only who is `alone` gets that.
         """
-        now = {"time_of_day": self.clock.time_of_day(), "since_boot": self.clock.since_boot()}
-        of_queue = {"queue": queue, **now}
-        if limit <= 0 or not self._file.read(_HAS_WORK, of_queue)[0][0]:
+        now: dict[str, Any] = {
+            "queue": queue,
+            "time_of_day": self.clock.time_of_day(),
+            "since_boot": self.clock.since_boot(),
+        }
+        [(waiting, suspect, expired)] = self._file.read(_LOOK, now)  # without a lock, for mostly there is nothing
+        if limit <= 0 or not (waiting or expired):
             return []
+        terms = {
+            "owner": owner,
+            "lease_until": now["since_boot"] + lease_ms,
+            "suspect": suspect,
+            "limit": 1 if suspect else limit,
+        }
         with self._file.transaction(durable=False) as connection:
-            self._take_back_expired(connection, now)
-            suspect = connection.execute(_HAS_SUSPECT, of_queue).fetchall()[0][0]
+            if expired:
+                self._take_back_expired(connection, now)
             if suspect and not alone:
                 return []
-            terms = {
-                "owner": owner,
-                "lease_until": now["since_boot"] + lease_ms,
-                "limit": 1 if suspect else limit,
-                "least_deliveries": SUSPECT_AFTER if suspect else 0,
-            }
-            rows = connection.execute(_CLAIM, of_queue | terms).fetchall()
+            rows = connection.execute(_CLAIM, now | terms).fetchall()
         return [Claim(id_, message_id, owner, count, body) for *_, id_, message_id, body, count in sorted(rows)]
 
     def renew(self, owner: str, numbers: Iterable[int], *, lease_ms: int) -> set[int]:
@@ -293,10 +299,7 @@ class Storage:
             f"SELECT id, message_id, queue, body, deliveries, reason, history, died_at FROM dead_letters WHERE {which}",
             terms,
         )
-        return [
-            DeadLetter(*fields, history=json.loads(history), died_at=datetime.fromtimestamp(died_at / 1000, UTC))
-            for *fields, history, died_at in rows
-        ]
+        return [_dead_letter(*row) for row in rows]
 
     def _bury(self, connection: sqlite3.Connection, number: int, reason: str, body: bytes | None = None) -> None:
         now = self.clock.time_of_day()
@@ -305,7 +308,7 @@ class Storage:
 
     # -- leases that ran out ----------------------------------------------------------------------------
 
-    def _take_back_expired(self, connection: sqlite3.Connection, now: dict[str, int]) -> None:
+    def _take_back_expired(self, connection: sqlite3.Connection, now: dict[str, Any]) -> None:
         rows = connection.execute(f"SELECT id, owner, deliveries FROM messages WHERE {_EXPIRED}", now).fetchall()
         for number, owner, deliveries in rows:
             event = self._event("lease ran out", owner=owner, delivery=deliveries)
@@ -334,6 +337,20 @@ class Storage:
 def _remove_dead_letter(connection: sqlite3.Connection, number: int) -> None:
     if connection.execute("DELETE FROM dead_letters WHERE id = ?", (number,)).rowcount == 0:
         raise DeadLetterNotFoundError(f"There is no dead letter {number}.")
+
+
+def _dead_letter(
+    number: int,
+    message_id: str,
+    queue: str,
+    body: bytes,
+    deliveries: int,
+    reason: str,
+    history: str,
+    died_at: int,
+) -> DeadLetter:
+    moment = datetime.fromtimestamp(died_at / 1000, UTC)
+    return DeadLetter(number, message_id, queue, body, deliveries, reason, json.loads(history), moment)
 
 
 def _key(claim: Claim) -> dict[str, Any]:
