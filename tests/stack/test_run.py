@@ -33,6 +33,7 @@ class Run:
                 command("--port", str(self.port), "--data-dir", str(data)), stdout=out, stderr=out
             )
         until(lambda: "Ctrl-C" in self.output() or self.process.poll() is not None, "it serves", 90)
+        assert self.process.poll() is None, self.output()
         self.family = [self.process.pid, *(p.pid for p in psutil.Process(self.process.pid).children(True))]
 
     def output(self) -> str:

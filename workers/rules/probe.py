@@ -13,6 +13,8 @@ def rules_version(payload: dict[str, Any], report_stage: Callable[[str], None]) 
     Raises RuleFileError if a file is faulty or names a quantity that nothing measures.
     """
     report_stage("rules")
+    if not PROCESSES:
+        raise RuleFileError(f"There are no rule files in {DATA}.")
     for process in PROCESSES:
         for rule in load_rules(process).rules:
             if rule.quantity not in QUANTITIES:
