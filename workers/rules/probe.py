@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workers.rules.quantities import QUANTITIES
-from workers.rules.rule_file import PROCESSES, RuleFileError, load_rules, rules_digest
+from workers.rules.rule_file import DATA, PROCESSES, RuleFileError, load_rules, rules_digest
 
 
 def rules_version(payload: dict[str, Any], report_stage: Callable[[str], None]) -> dict[str, str]:  # noqa: ARG001
