@@ -60,9 +60,7 @@ def with_file_lock(path: Path, timeout: float = LOCK_WAIT_SECONDS) -> Iterator[N
 
     Raises LockTimeoutError after `timeout` seconds. The lock dies with its holder.
     """
-    lock = FileLock(
-        f"{path}.lock", timeout=timeout, thread_local=False, poll_interval=0.005, fallback_to_soft=False
-    )
+    lock = FileLock(f"{path}.lock", timeout=timeout, thread_local=False, poll_interval=0.005, fallback_to_soft=False)
     try:
         lock.acquire()
     except Timeout as error:

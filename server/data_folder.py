@@ -72,6 +72,7 @@ class DataFolder:
         """Make the folders that are missing. Raises OSError where that is not possible."""
         self.root.mkdir(parents=True, exist_ok=True)
         self.run.mkdir(mode=_PRIVATE, exist_ok=True)
+        self.run.chmod(_PRIVATE)  # it may have been made before, by another process
         for folder in (
             self.uploads,
             self.removed,

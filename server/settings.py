@@ -17,7 +17,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="RAPIDDRAFT_", extra="ignore", frozen=True)
 
     data_dir: Path = Field(
-        PROJECT_ROOT / "data", description="Folder that holds everything RapidDraft keeps: models, jobs, queue."
+        PROJECT_ROOT / "data",
+        description="Folder that holds everything RapidDraft keeps: models, jobs, queue.",
     )
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     port: int = Field(8000, ge=1, le=65535, description="TCP port that the API listens on.")
@@ -42,10 +43,13 @@ class Settings(BaseSettings):
         1024, ge=256, description="Resident memory, in MiB, above which a sandbox child is ended."
     )
     broker_lease_seconds: float = Field(
-        15.0, gt=0, description="How long a worker may hold a message without a heartbeat before it goes to another."
+        15.0,
+        gt=0,
+        description="How long a worker may hold a message without a heartbeat before it goes to another.",
     )
     kernel: Literal["auto", "occ", "ocp"] = Field(
-        "auto", description="OpenCascade binding: occ is pythonocc-core, ocp is cadquery-ocp; auto prefers occ."
+        "auto",
+        description="OpenCascade binding: occ is pythonocc-core, ocp is cadquery-ocp; auto prefers occ.",
     )
 
 

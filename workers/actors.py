@@ -104,13 +104,10 @@ class Reviewer:
                 log.warning("no such job; the message is dropped")
                 return
             with log_ids(model_id=job.model_id):
-                if job.state.is_final:
-                    log.info("the job has ended already", extra={"state": job.state.value})
-                    return
                 try:
                     self._attempt(job)
                 except IllegalTransitionError as refused:
-                    log.info("the job ended meanwhile", extra={"reason": str(refused)})
+                    log.info("the job has ended already", extra={"reason": str(refused)})
 
     def _attempt(self, job: Job) -> None:
         again = job.state is JobState.RUNNING

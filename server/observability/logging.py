@@ -1,5 +1,6 @@
 """One JSON object a line on stdout, from every process, with the ids of what it is working on."""
 
+import json
 import logging
 import os
 import sys
@@ -7,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
@@ -41,12 +43,12 @@ class JsonLines(JsonFormatter):
         super().__init__(json_ensure_ascii=False)
         self.process_name = process
 
-    def add_fields(
-        self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
-    ) -> None:
+    def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
         """Fill `log_data` with the fixed fields, the ids, and whatever `extra=` brought."""
         super().add_fields(log_data, record, message_dict)
-        extra = {name: value for name, value in log_data.items() if name not in ("message", "taskName", "color_message")}
+        extra = {
+            name: value for name, value in log_data.items() if name not in ("message", "taskName", "color_message")
+        }
         log_data.clear()
         log_data.update(
             time=self.formatTime(record),
@@ -61,8 +63,6 @@ class JsonLines(JsonFormatter):
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802, ARG002
         """The record's time as RFC 3339 UTC with milliseconds."""
-        from datetime import UTC, datetime
-
         moment = datetime.fromtimestamp(record.created, UTC)
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -76,13 +76,11 @@ class JsonLines(JsonFormatter):
 
     @staticmethod
     def _shortened(line: str, excess: int) -> tuple[str, int]:
-        import json
-
         fields = json.loads(line)
         name = max(fields, key=lambda key: len(str(fields[key])))
         text = str(fields[name])
         keep = max(0, len(text) - excess - 40) // 2
-        fields[name] = f"{text[:keep]} …[cut]… {text[len(text) - keep:]}" if keep else "…[cut]…"
+        fields[name] = f"{text[:keep]} …[cut]… {text[len(text) - keep :]}" if keep else "…[cut]…"
         line = json.dumps(fields, ensure_ascii=False)
         return line, len(line.encode()) + 1 - MAX_LINE_BYTES
 
@@ -116,11 +114,7 @@ def configure_logging(process: str, level: str = "INFO", descriptor: int = 1) ->
     threading.excepthook = lambda args: _log_uncaught(args.exc_type, args.exc_value, args.exc_traceback)
 
 
-def _log_uncaught(
-    kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
-) -> None:
+def _log_uncaught(kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
         return
-    logging.getLogger("uncaught").critical(
-        "%s", error, exc_info=(kind, error or kind(), traceback)
-    )
+    logging.getLogger("uncaught").critical("%s", error, exc_info=(kind, error or kind(), traceback))

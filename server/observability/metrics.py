@@ -9,9 +9,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
-_requests = Counter(
-    "rapiddraft_http_requests_total", "Requests answered.", ["method", "route", "status"]
-)
+_requests = Counter("rapiddraft_http_requests_total", "Requests answered.", ["method", "route", "status"])
 _seconds = Histogram(
     "rapiddraft_http_request_seconds",
     "Time from a request's first byte to the end of its answer.",

@@ -25,6 +25,9 @@ def sweep(data: DataFolder, older_than_seconds: float = OLD_SECONDS) -> int:
             return _sweep(data, time.time() - older_than_seconds)
     except LockTimeoutError:
         return 0
+    except OSError as error:
+        log.warning("cannot look for leftovers", extra={"error": str(error)})
+        return 0
 
 
 def _sweep(data: DataFolder, before: float) -> int:

@@ -209,7 +209,9 @@ def test_the_ids_are_on_the_jobs_log_lines(services: Services, client: TestClien
     assert seen == [{"request_id": "req-1", "job_id": job.id, "model_id": job.model_id}]
 
 
-def test_a_job_that_was_cancelled_meanwhile_stays_so(services: Services, client: TestClient) -> None:
+def test_a_job_that_was_cancelled_meanwhile_stays_so(
+    services: Services, client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
     job = create(services, upload(client, "good"))
 
     def run(*_: Any, **__: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -219,6 +221,7 @@ def test_a_job_that_was_cancelled_meanwhile_stays_so(services: Services, client:
     with mock.patch.object(actors, "sandbox", lambda: mock.Mock(run=run)):
         actors.Reviewer(services.settings).run(job.id, "req-1")
     assert services.jobs.get(job.id).state is JobState.CANCELLED
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_the_broker_is_the_global_one(services: Services) -> None:

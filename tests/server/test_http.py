@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 
 from server import admin_token
 from server.ids import is_id, new_id
+from server.observability.logging import current_log_ids
 from server.problems import MEDIA_TYPE
 from server.services import Services
 from server.settings import Settings
@@ -32,6 +33,7 @@ def lines() -> Iterator[list[logging.LogRecord]]:
 
     class Collect(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
+            record.ids = current_log_ids()
             records.append(record)
 
     collect, root = Collect(), logging.getLogger()
@@ -89,6 +91,7 @@ def test_a_bug_is_a_problem_document_with_the_request_id(client: TestClient, lin
     assert "secret" not in answer.text
     [access] = [line for line in lines if line.name == "access" and line.levelname == "INFO"]
     assert access.__dict__["status"] == 500
+    assert access.__dict__["ids"] == {"request_id": "req-1"}
     [traceback] = [line for line in lines if line.name == "access" and line.levelname == "ERROR"]
     assert traceback.exc_info and "secret detail" in str(traceback.exc_info[1])
 
@@ -127,20 +130,21 @@ def test_the_token_is_in_a_private_file_and_never_in_the_log(
     path = services.data.admin_token
     token = path.read_text().strip()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(services.data.run.stat().st_mode) == 0o700
     assert client.get("/api/models", headers={"Authorization": f"bearer {token}"}).status_code == 200
     assert client.get("/api/models", headers={"Authorization": f"Bearer {token}x"}).status_code == 401
     assert not [line for line in lines if token in str(line.__dict__)]
 
 
-def _token(path: Path) -> str:
-    return admin_token.load_or_make(path)
+def _tokens(folder: Path) -> list[str]:
+    return [admin_token.load_or_make(folder / str(number)) for number in range(200)]
 
 
 def test_processes_that_start_at_once_get_one_token(tmp_path: Path) -> None:
     with get_context("spawn").Pool(4) as pool:
-        tokens = pool.map(_token, [tmp_path / "admin-token"] * 16, chunksize=1)
-    assert len(set(tokens)) == 1
-    assert admin_token.load_or_make(tmp_path / "admin-token") == tokens[0]
+        first, *others = pool.map(_tokens, [tmp_path] * 4, chunksize=1)
+    assert others == [first] * 3
+    assert len(set(first)) == 200
 
 
 def test_a_token_of_nothing_lets_nobody_in(settings: Settings, app: FastAPI) -> None:

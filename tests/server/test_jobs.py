@@ -61,6 +61,35 @@ def test_any_sequence_of_transitions(jobs: ReviewJobs, asked: list[JobState]) ->
             assert jobs.get(job.id) == before
 
 
+WAY_TO = {
+    JobState.QUEUED: [],
+    JobState.RUNNING: [JobState.RUNNING],
+    JobState.RETRYING: [JobState.RUNNING, JobState.RETRYING],
+    **{state: [JobState.RUNNING, state] for state in FINAL},
+}
+MAY_FOLLOW = {
+    JobState.QUEUED: {JobState.RUNNING, JobState.FAILED, JobState.DEAD, JobState.CANCELLED},
+    JobState.RUNNING: {JobState.RUNNING, JobState.RETRYING, *FINAL},
+    JobState.RETRYING: {JobState.RUNNING, JobState.FAILED, JobState.DEAD, JobState.CANCELLED},
+    **{state: set() for state in FINAL},
+}
+
+
+@pytest.mark.parametrize("start", JobState)
+def test_every_transition(jobs: ReviewJobs, start: JobState) -> None:
+    followed = set()
+    for state in JobState:
+        job = create(jobs)
+        for step in WAY_TO[start]:
+            jobs.transition(job.id, step, reason="on the way")
+        try:
+            jobs.transition(job.id, state, reason="tried")
+            followed.add(state)
+        except IllegalTransitionError:
+            assert jobs.get(job.id).state is start
+    assert followed == MAY_FOLLOW[start]
+
+
 def test_final_states_are_those_without_a_way_on() -> None:
     assert {state for state in JobState if state.is_final} == FINAL
     assert set(TRANSITIONS) == set(JobState)

@@ -266,6 +266,7 @@ def test_removed_and_uploaded_again_is_a_new_model(client: TestClient, data: Dat
     assert client.get(f"/api/models/{model_id}").status_code == 404
     assert client.delete(f"/api/models/{model_id}").status_code == 404
     assert list(data.models.iterdir()) == list(data.removed.iterdir()) == []
+    assert list(data.models_by_sha256.glob("*.json")) == []
     again = client.post("/api/models", content=STEP)
     assert again.status_code == 201
     assert again.json()["id"] != model_id
@@ -303,7 +304,9 @@ def test_full_disk(client: TestClient, data: DataFolder, number: int, where: str
     assert client.post("/api/models", content=STEP).status_code == 201
 
 
-def post(app: FastAPI, client: TestClient, services: Services, messages: Iterator[Message]) -> list[Message]:
+def post(
+    app: FastAPI, client: TestClient, services: Services, messages: Iterator[Message], **headers: str
+) -> list[Message]:
     """POST /api/models with the messages that a server would hand to the application; what it sends."""
     sent: list[Message] = []
 
@@ -320,11 +323,28 @@ def post(app: FastAPI, client: TestClient, services: Services, messages: Iterato
         "path": "/api/models",
         "raw_path": b"/api/models",
         "query_string": b"",
-        "headers": [(b"authorization", f"Bearer {services.admin_token}".encode())],
+        "headers": [
+            (b"authorization", f"Bearer {services.admin_token}".encode()),
+            *((name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()),
+        ],
     }
     assert client.portal is not None
     client.portal.call(app, scope, receive, send)
     return sent
+
+
+@pytest.mark.parametrize(
+    ("content_type", "excess"), [("application/step", 1), ("multipart/form-data; boundary=b", 2 * MIB)]
+)
+def test_what_says_that_it_is_too_large_is_not_even_received(
+    app: FastAPI, client: TestClient, services: Services, settings: Settings, content_type: str, excess: int
+) -> None:
+    def messages() -> Iterator[Message]:
+        yield from ()  # being asked for a message is the failure: it raises
+
+    length = str(settings.max_upload_bytes + excess)
+    sent = post(app, client, services, messages(), content_length=length, content_type=content_type)
+    assert sent[0]["status"] == 413
 
 
 def test_a_client_that_goes_away_leaves_nothing(
