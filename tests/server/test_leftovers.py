@@ -5,9 +5,11 @@ import time
 from pathlib import Path
 
 from server._atomic_json import with_file_lock
+from server.data_folder import DataFolder
 from server.ids import new_id
-from server.services import Services
 from server.stores.leftovers import sweep
+from server.stores.model_store import ModelStore
+from tests.server.conftest import STEP
 
 
 def make_old(path: Path) -> None:
@@ -15,8 +17,12 @@ def make_old(path: Path) -> None:
     os.utime(path, (an_hour_and_more_ago, an_hour_and_more_ago))
 
 
-def test_old_leftovers_go_and_the_rest_stays(services: Services, model_id: str) -> None:
-    data = services.data
+def test_old_leftovers_go_and_the_rest_stays(data: DataFolder) -> None:
+    models = ModelStore(data)
+    part = models.receive(len(STEP))
+    part.write(STEP)
+    model_id = models.keep(part, "a.step", "admin")[0].id
+    part.close()
     half_made = data.models / new_id()
     half_removed = data.removed / new_id()
     for folder in (half_made, half_removed):
@@ -36,15 +42,15 @@ def test_old_leftovers_go_and_the_rest_stays(services: Services, model_id: str) 
         make_old(path)
     assert sweep(data) == len(leftovers)
     assert not any(path.exists() for path in leftovers)
-    assert services.models.get(model_id)
-    assert services.models.part_file(model_id).exists()
+    assert models.get(model_id)
+    assert models.part_file(model_id).exists()
 
 
-def test_only_one_process_sweeps(services: Services) -> None:
-    upload = services.data.uploads / new_id()
+def test_only_one_process_sweeps(data: DataFolder) -> None:
+    upload = data.uploads / new_id()
     upload.write_bytes(b"x")
     make_old(upload)
-    with with_file_lock(services.data.root / "sweep"):
-        assert sweep(services.data) == 0
+    with with_file_lock(data.root / "sweep"):
+        assert sweep(data) == 0
     assert upload.exists()
-    assert sweep(services.data) == 1
+    assert sweep(data) == 1
