@@ -63,6 +63,12 @@ def downcast(kind: str) -> Any:  # noqa: ANN401
     return getattr(topods.TopoDS, kind) if IS_OCP else getattr(topods.topods, kind)
 
 
+def curve_on_surface(edge: Any, face: Any, first: float, last: float) -> Any:  # noqa: ANN401
+    """The edge's curve in the parameters of the face, or None; OCC.Core returns the range as well."""
+    find = static("BRep", "BRep_Tool", "CurveOnSurface")
+    return find(edge, face, first, last) if IS_OCP else find(edge, face)[0]
+
+
 def new_shape_map() -> Any:  # noqa: ANN401
     """An empty indexed map of shapes, keyed by `IsSame`."""
     if IS_OCP:

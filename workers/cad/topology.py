@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from workers.cad.binding import downcast, enum_value, module, new_shape_map, static
+from workers.cad.binding import curve_on_surface, downcast, enum_value, module, new_shape_map, static
 from workers.cad.part import Bend, Curve, Edges, Floats, Ints, Surface
 
 # Faces that meet at less than this are taken as tangent; modellers write tangency to about 0.1 degrees.
@@ -237,9 +237,7 @@ def _unit(vectors: Floats) -> Floats:
 def _freeform_normal(surface: _Surface, edge: Any) -> tuple[float, float, float]:  # noqa: ANN401
     """The outward normal of a free-form face at the middle of one of its edges."""
     first, last = _edge_range(edge)
-    curve = static("BRep", "BRep_Tool", "CurveOnSurface")(edge, surface.face, first, last)
-    if isinstance(curve, tuple):
-        curve = curve[0]
+    curve = curve_on_surface(edge, surface.face, first, last)
     if curve is None:
         return (0.0, 0.0, 0.0)
     at = curve.Value((first + last) / 2)
