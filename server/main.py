@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from rapiddraft import __version__
 from server import problems
-from server.api import analysis_runs, health, jobs, metrics, models, reviews, tickets
+from server.api import analysis_runs, docs_page, health, jobs, metrics, models, reviews, tickets
 from server.api.openapi import DESCRIPTION, TAGS, describe
 from server.middleware.access_log import AccessLog
 from server.middleware.authentication import Authentication
@@ -46,8 +46,8 @@ def create_app(settings: Settings) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         openapi_tags=TAGS,
+        docs_url=None,
         redoc_url=None,
-        swagger_ui_parameters={"persistAuthorization": True},
         lifespan=lifespan,
         middleware=[
             Middleware(Authentication, admin_token=lambda: services.admin_token),
@@ -58,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     for resource in (models, reviews, analysis_runs, jobs, tickets, health, metrics):
         app.include_router(resource.router)
+    docs_page.install(app)
     return app
 
 

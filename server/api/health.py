@@ -40,12 +40,14 @@ class Readiness(BaseModel):
     startup_errors: list[str]
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", summary="Is the process alive?")
 async def healthz() -> Alive:
     """Always 200; looks at nothing."""
     return Alive()
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
     summary="Can it do its work?",

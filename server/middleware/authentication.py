@@ -6,11 +6,13 @@ from collections.abc import Callable
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from server.api import docs_page
 from server.problems import Problem, problem_response
 
 ANONYMOUS = "anonymous"
 ADMIN = "admin"
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/openapi.json", docs_page.PAGE})
+OPEN_FOLDER = f"{docs_page.ASSETS}/"
 
 _KEY = "rapiddraft.identity"
 
@@ -35,7 +37,7 @@ class Authentication:
             await self.app(scope, receive, send)
             return
         problem = self._refusal(scope)
-        if problem and scope["path"] not in OPEN_PATHS:
+        if problem and not _is_open(scope["path"]):
             await problem_response(scope, problem)(scope, receive, send)
             return
         if not problem:
@@ -52,6 +54,10 @@ class Authentication:
         if not hmac.compare_digest(given.strip().encode(), expected.encode()):
             return _unauthenticated("The token is not valid.", 'Bearer error="invalid_token"')
         return None
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN_PATHS or path.startswith(OPEN_FOLDER)
 
 
 def _unauthenticated(detail: str, challenge: str) -> Problem:

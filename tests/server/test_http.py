@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -16,14 +17,14 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from server import admin_token
-from server.ids import is_id, new_id
+from server.ids import is_id
 from server.observability.logging import current_log_ids
 from server.problems import MEDIA_TYPE
 from server.services import Services
 from server.settings import Settings
 from tests.server.conftest import MIB
 
-UNKNOWN = new_id()
+UNKNOWN = "01JZZZZZZZZZZZZZZZZZZZZZZZ"  # one name for all of pytest-xdist's processes
 
 
 @pytest.fixture
@@ -122,6 +123,20 @@ def test_without_the_token_nothing_is_told(anonymous: TestClient, path: str, hea
 @pytest.mark.parametrize("path", ["/healthz", "/docs", "/openapi.json"])
 def test_open_to_all(anonymous: TestClient, path: str) -> None:
     assert anonymous.get(path).status_code == 200
+
+
+def test_the_api_page_needs_nothing_from_elsewhere(anonymous: TestClient) -> None:
+    page = anonymous.get("/docs").text
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(sources) >= 3
+    for source in sources:
+        assert source.startswith("/"), f"{source} is not on this machine"
+        assert anonymous.get(source).status_code == 200
+
+
+def test_monitors_may_ask_for_the_head_only(anonymous: TestClient) -> None:
+    assert anonymous.head("/healthz").status_code == 200
+    assert anonymous.head("/readyz").status_code in (200, 503)
 
 
 def test_the_token_is_in_a_private_file_and_never_in_the_log(
