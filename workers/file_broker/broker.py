@@ -9,7 +9,7 @@ from urllib.parse import quote
 from dramatiq import Broker, Message, Middleware
 from dramatiq.broker import Consumer
 from dramatiq.common import current_millis, dq_name
-from dramatiq.errors import DecodeError, QueueJoinTimeout, QueueNotFound
+from dramatiq.errors import BrokerError, DecodeError, QueueJoinTimeout, QueueNotFound
 
 from . import wakeup
 from .consumer import FileConsumer
@@ -19,6 +19,7 @@ from .middleware import FollowWorker
 from .storage import DeadLetter, QueueCounts, Storage
 
 MAX_MESSAGE_BYTES = 1024 * 1024
+RESERVED_BYTES = 32 * 1024 * 1024
 
 
 class FileBroker(Broker):
@@ -27,6 +28,8 @@ class FileBroker(Broker):
     Delivers at least once: a message whose holder dies, or stops for longer than `lease_seconds`, goes to
     another. After `max_deliveries` deliveries without an answer it goes to the dead letters, as do messages
     that failed for good. Lower `priority` of the actor goes first, then the older message.
+
+    New messages are refused while less than `reserved_bytes` are free on the disk.
 
     Processes wake each other through sockets in `wake_folder` (default: `path` + ".wake").
 
@@ -40,15 +43,17 @@ class FileBroker(Broker):
         *,
         lease_seconds: float = 15.0,
         max_deliveries: int = 5,
+        reserved_bytes: int = RESERVED_BYTES,
         wake_folder: Path | None = None,
         middleware: list[Middleware] | None = None,
     ) -> None:
         super().__init__(middleware)
         self.queues: set[str] = set()
-        self.storage = Storage(path, max_deliveries=max_deliveries)
+        self.storage = Storage(path, max_deliveries=max_deliveries, reserved_bytes=reserved_bytes)
         self.wake_folder = wake_folder or path.with_name(f"{path.name}.wake")
         self.lease_seconds = lease_seconds
         self.fetching = True  # False while the worker shuts down
+        self._failed_retries: set[str] = set()
         self._heartbeat: Heartbeat | None = None
         self._heartbeat_pid = 0
         self.add_middleware(FollowWorker(self))
@@ -106,16 +111,32 @@ class FileBroker(Broker):
             raise MessageTooLargeError(
                 f"The message for {message.actor_name} has {len(body)} bytes, more than {MAX_MESSAGE_BYTES}."
             )
-        self.storage.enqueue(
-            message.queue_name,
-            message.message_id,
-            body,
-            priority=self._priority(message),
-            due_at=self._due_at(message),
-        )
+        try:
+            self.storage.enqueue(
+                message.queue_name,
+                message.message_id,
+                body,
+                priority=self._priority(message),
+                due_at=self._due_at(message),
+            )
+        except BrokerError:
+            if self.heartbeat.holds(message.message_id):
+                self._failed_retries.add(message.message_id)
+            raise
+        self._failed_retries.discard(message.message_id)
         self.wake(message.queue_name)
         self.emit_after("enqueue", message, delay)
         return message
+
+    def retry_failed(self, message_id: str) -> bool:
+        """Whether the last enqueue of this message, while this process held it, failed. Tells it once.
+
+        Dramatiq's Retries enqueues a message again before the worker acknowledges it, and an error in that
+        is only logged; to acknowledge it all the same would lose it.
+        """
+        failed = message_id in self._failed_retries
+        self._failed_retries.discard(message_id)
+        return failed
 
     def flush(self, queue_name: str) -> None:
         """Drop all messages of a queue and of its delay queue; dead letters stay. Raises QueueNotFound."""

@@ -65,8 +65,12 @@ class FileConsumer(Consumer):
             self._wakeup.wait(min(remaining, POLL_SECONDS, self._seconds_until_due()))
 
     def ack(self, message: MessageProxy) -> None:
-        """Remove a processed message from the queue."""
+        """Remove a processed message from the queue, unless it was to be retried and that failed."""
         claim = _claim_of(message)
+        if self.broker.retry_failed(claim.message_id):
+            self.logger.error("The retry of message %s was not written; its lease will run out.", claim.message_id)
+            self._let_go([claim])
+            return
         self._answered(claim, "acknowledge", self.broker.storage.ack(claim))
 
     def nack(self, message: MessageProxy) -> None:

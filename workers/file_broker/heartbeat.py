@@ -42,6 +42,11 @@ class Heartbeat:
                 self._thread.start()
             self._changed.notify()
 
+    def holds(self, message_id: str) -> bool:
+        """Whether this process holds a message with this id."""
+        with self._changed:
+            return any(claim.message_id == message_id for claim in self._held.values())
+
     def limit(self, claim: Claim, seconds: float) -> None:
         """Renew the lease for so many seconds more, for whoever runs longer hangs, and another should try."""
         with self._changed:

@@ -13,6 +13,7 @@ import errno
 import fcntl
 import os
 import secrets
+import shutil
 import sqlite3
 import threading
 import time
@@ -91,6 +92,15 @@ class QueueFile:
         [(verdict,)] = self.read("PRAGMA quick_check(1)")
         if verdict != "ok":
             raise QueueFileRefusedError(f"{self.path} is damaged ({verdict}); move it away or restore it.")
+
+    def check_room(self, reserved_bytes: int) -> None:
+        """Raise QueueDiskFullError if less than this is free on the file's disk."""
+        with self._errors_explained():
+            free = shutil.disk_usage(self.path.parent).free
+        if free < reserved_bytes:
+            raise QueueDiskFullError(
+                f"Only {free} bytes are free for {self.path}; {reserved_bytes} are kept in reserve."
+            )
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[Any]:
         """All rows of a query."""
@@ -191,7 +201,7 @@ class QueueFile:
         if size < LOG_LIMIT_BYTES:
             self._log_reset_at = LOG_LIMIT_BYTES
         elif size >= self._log_reset_at:
-            self._log_reset_at = size + LOG_LIMIT_BYTES  # if a reader stays in the way, writers get some peace
+            self._log_reset_at = size + LOG_LIMIT_BYTES // 2  # if a reader stays in the way, writers get some peace
             connection.execute(f"PRAGMA busy_timeout = {LOG_RESET_WAIT_MS}")
             connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
             connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")

@@ -150,8 +150,9 @@ class QueueCounts:
 class Storage:
     """The queues in the file at `path`, which is made if absent. Raises what QueueFile raises."""
 
-    def __init__(self, path: Path, *, max_deliveries: int, clock: Clock | None = None) -> None:
+    def __init__(self, path: Path, *, max_deliveries: int, reserved_bytes: int = 0, clock: Clock | None = None) -> None:
         self.max_deliveries = max_deliveries
+        self.reserved_bytes = reserved_bytes
         self.clock = clock or Clock()
         self._file = QueueFile(path, application_id=APPLICATION_ID, format_number=FORMAT_NUMBER)
         self._file.create(_SCHEMA)
@@ -165,7 +166,12 @@ class Storage:
     # -- messages ---------------------------------------------------------------------------------------
 
     def enqueue(self, queue: str, message_id: str, body: bytes, *, priority: int = 0, due_at: int = 0) -> int:
-        """Add a message and return its number. It is on disk when this returns."""
+        """Add a message and return its number. It is on disk when this returns.
+
+        Raises QueueDiskFullError before the disk is really full, so that claims and answers, by which the
+        queue grows shorter, can still be written.
+        """
+        self._file.check_room(self.reserved_bytes)
         with self._file.transaction(durable=True) as connection:
             [(number,)] = connection.execute(
                 "INSERT INTO messages (queue, message_id, due_at, priority, body) VALUES (?, ?, ?, ?, ?) RETURNING id",
@@ -178,13 +184,18 @@ class Storage:
 
         While a suspect message waits, nobody gets anything but it, and only who is `alone` gets that.
         """
+        if limit <= 0:
+            return []
         now: dict[str, Any] = {
             "queue": queue,
             "time_of_day": self.clock.time_of_day(),
             "since_boot": self.clock.since_boot(),
         }
-        [(waiting, suspect, expired)] = self._file.read(_LOOK, now)  # without a lock, for mostly there is nothing
-        if limit <= 0 or not (waiting or expired):
+        [(waiting, suspect, expired)] = self._file.read(_LOOK, now)  # takes no lock: mostly there is nothing
+        if expired:
+            self._take_back_expired(now)
+            [(waiting, suspect, _)] = self._file.read(_LOOK, now)
+        if not waiting or (suspect and not alone):
             return []
         terms = {
             "owner": owner,
@@ -193,10 +204,6 @@ class Storage:
             "limit": 1 if suspect else limit,
         }
         with self._file.transaction(durable=False) as connection:
-            if expired:
-                self._take_back_expired(connection, now)
-            if suspect and not alone:
-                return []
             rows = connection.execute(_CLAIM, now | terms).fetchall()
         return [Claim(id_, message_id, owner, count, body) for *_, id_, message_id, body, count in sorted(rows)]
 
@@ -308,17 +315,18 @@ class Storage:
 
     # -- leases that ran out ----------------------------------------------------------------------------
 
-    def _take_back_expired(self, connection: sqlite3.Connection, now: dict[str, Any]) -> None:
-        rows = connection.execute(f"SELECT id, owner, deliveries FROM messages WHERE {_EXPIRED}", now).fetchall()
-        for number, owner, deliveries in rows:
-            event = self._event("lease ran out", owner=owner, delivery=deliveries)
-            connection.execute(
-                "UPDATE messages SET owner = NULL, lease_until = NULL,"
-                " history = json_insert(history, '$[#]', json(?)) WHERE id = ?",
-                (event, number),
-            )
-            if deliveries >= self.max_deliveries:
-                self._bury(connection, number, f"delivered {deliveries} times without an answer")
+    def _take_back_expired(self, now: dict[str, Any]) -> None:
+        with self._file.transaction(durable=False) as connection:
+            rows = connection.execute(f"SELECT id, owner, deliveries FROM messages WHERE {_EXPIRED}", now).fetchall()
+            for number, owner, deliveries in rows:
+                event = self._event("lease ran out", owner=owner, delivery=deliveries)
+                connection.execute(
+                    "UPDATE messages SET owner = NULL, lease_until = NULL,"
+                    " history = json_insert(history, '$[#]', json(?)) WHERE id = ?",
+                    (event, number),
+                )
+                if deliveries >= self.max_deliveries:
+                    self._bury(connection, number, f"delivered {deliveries} times without an answer")
 
     def _adopt_boot(self) -> None:
         """Let the leases of an earlier boot run out: their holders are gone, and their clock with them."""
