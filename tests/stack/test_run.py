@@ -41,21 +41,21 @@ class Run:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
-    run = Run(tmp_path / "data", tmp_path / "output")
+def run(data: Path) -> Iterator[Run]:
+    run = Run(data, data / "output")
     yield run
     if run.process.poll() is None:
         run.process.terminate()
         run.process.wait(60)
 
 
-def test_it_reviews_the_sample_serves_and_stops_cleanly(run: Run, tmp_path: Path) -> None:
+def test_it_reviews_the_sample_serves_and_stops_cleanly(run: Run, data: Path) -> None:
     said = run.output()
     assert "bracket.step" in said
     assert "Severity" in said
     assert "from the start to the first finding" in said
     assert f"http://127.0.0.1:{run.port}/docs" in said
-    assert str(tmp_path / "data" / "admin-token") in said
+    assert str(data / "admin-token") in said
     assert httpx.get(f"http://127.0.0.1:{run.port}/readyz").status_code == 200
     assert len(run.family) > 6
     os.kill(run.process.pid, signal.SIGINT)
@@ -70,35 +70,35 @@ def test_nothing_stays_behind_when_it_is_killed(run: Run) -> None:
     until(lambda: not any(is_running(pid) for pid in run.family), "the whole stack ends", 60)
 
 
-def test_a_taken_port_is_said_at_once(tmp_path: Path) -> None:
+def test_a_taken_port_is_said_at_once(data: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        refused = refusal("--port", str(port), "--data-dir", str(tmp_path / "data"))
+        refused = refusal("--port", str(port), "--data-dir", str(data / "inner"))
     assert f"Port {port} on 127.0.0.1 is taken" in refused
     assert "PORT=" in refused
-    assert not (tmp_path / "data").exists()
+    assert not (data / "inner").exists()
 
 
-def test_a_port_that_is_none_is_said(tmp_path: Path) -> None:
-    assert "RAPIDDRAFT_PORT" in refusal("--port", "http", "--data-dir", str(tmp_path))
+def test_a_port_that_is_none_is_said(data: Path) -> None:
+    assert "RAPIDDRAFT_PORT" in refusal("--port", "http", "--data-dir", str(data))
 
 
-def test_a_data_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
+def test_a_data_folder_that_cannot_be_is_said(data: Path) -> None:
+    (data / "file").touch()
     for folder, words in {"file/data": "cannot be written to", "x" * 100: "too long"}.items():
-        refused = refusal("--port", str(free_port()), "--data-dir", str(tmp_path / folder))
+        refused = refusal("--port", str(free_port()), "--data-dir", str(data / folder))
         assert words in refused
         assert "DATA_DIR=" in refused
 
 
-def test_a_stack_that_cannot_start_says_why(tmp_path: Path) -> None:
+def test_a_stack_that_cannot_start_says_why(data: Path) -> None:
     environment = {**os.environ, "RAPIDDRAFT_KERNEL": "occ"}  # pythonocc is not installed
-    arguments = ("--port", str(free_port()), "--data-dir", str(tmp_path / "data"), "--ready-seconds", "15")
+    arguments = ("--port", str(free_port()), "--data-dir", str(data / "inner"), "--ready-seconds", "15")
     said = refusal(*arguments, environment=environment)
     assert "kernel" in said
-    assert str(tmp_path / "data" / "stack.log") in said
+    assert str(data / "inner" / "stack.log") in said
 
 
 def refusal(*arguments: str, environment: dict[str, str] | None = None) -> str:

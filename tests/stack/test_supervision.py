@@ -43,30 +43,30 @@ def test_the_control_socket_is_the_owners_alone(stack: Stack) -> None:
     assert run.stat().st_mode & 0o777 == 0o700
 
 
-def test_sigterm_stops_everything(tmp_path: Path) -> None:
-    with running_stack(tmp_path) as stack:
+def test_sigterm_stops_everything(data: Path) -> None:
+    with running_stack(data) as stack:
         stack.wait_until_ready()
         family = stack.family()
         assert len(family) >= 6
         assert stack.stop() == 0
     assert not [process for process in family if is_running(process.pid)]
-    assert not (tmp_path / "run" / "supervisor.sock").exists()
+    assert not (data / "run" / "supervisor.sock").exists()
 
 
-def test_programs_end_with_a_killed_supervisord_and_the_next_one_starts(tmp_path: Path) -> None:
-    with running_stack(tmp_path) as stack:
+def test_programs_end_with_a_killed_supervisord_and_the_next_one_starts(data: Path) -> None:
+    with running_stack(data) as stack:
         stack.wait_until_ready()
         family = stack.family()
         os.kill(stack.process.pid, signal.SIGKILL)
         stack.process.wait(10)
         until(lambda: not any(is_running(process.pid) for process in family), "all end")
-    with running_stack(tmp_path) as stack:
+    with running_stack(data) as stack:
         stack.wait_until_ready()
         assert all(line["level"] == "INFO" for line in stack.lines())
 
 
-def test_a_stack_that_cannot_run_fails(tmp_path: Path) -> None:
-    with running_stack(tmp_path, RAPIDDRAFT_UVICORN_WORKERS="none") as stack:
+def test_a_stack_that_cannot_run_fails(data: Path) -> None:
+    with running_stack(data, RAPIDDRAFT_UVICORN_WORKERS="none") as stack:
         family: dict[int, psutil.Process] = {}
 
         def ended() -> bool:
