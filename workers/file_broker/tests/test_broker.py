@@ -10,6 +10,7 @@ from dramatiq.broker import MessageProxy
 from dramatiq.errors import QueueJoinTimeout, QueueNotFound
 
 from workers.file_broker import FileBroker, MessageTooLargeError
+from workers.file_broker import consumer as consumer_module
 from workers.file_broker.broker import MAX_MESSAGE_BYTES
 
 from .support import message, running_worker, wait_until
@@ -192,7 +193,8 @@ def test_prefetch_limits_what_is_held(broker: FileBroker) -> None:
     consumer.close()
 
 
-def test_an_answer_makes_a_full_consumer_fetch_at_once(broker: FileBroker) -> None:
+def test_an_answer_makes_a_full_consumer_fetch_at_once(broker: FileBroker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumer_module, "POLL_SECONDS", 600.0)  # so that it is not the poll
     for _ in range(2):
         broker.enqueue(message())
     consumer = broker.consume("reviews", prefetch=1, timeout=60_000)
@@ -204,6 +206,21 @@ def test_an_answer_makes_a_full_consumer_fetch_at_once(broker: FileBroker) -> No
     consumer.ack(first)
     thread.join(20)
     assert len(fetched) == 1 and fetched[0] is not None
+    consumer.close()
+
+
+def test_nothing_is_held_beside_a_message_that_was_lost_twice(broker: FileBroker) -> None:
+    suspect = broker.enqueue(message())
+    for _ in range(2):
+        assert broker.storage.claim("reviews", "dies", limit=1, lease_ms=0)
+    good = broker.enqueue(message())
+    consumer = broker.consume("reviews", prefetch=4, timeout=50)
+    taken = next(consumer)
+    assert taken is not None and taken.message_id == suspect.message_id
+    assert next(consumer) is None
+    consumer.ack(taken)
+    following = next(consumer)
+    assert following is not None and following.message_id == good.message_id
     consumer.close()
 
 

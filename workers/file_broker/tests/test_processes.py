@@ -12,7 +12,7 @@ import dramatiq
 import pytest
 from dramatiq.broker import MessageProxy
 
-from workers.file_broker import FileBroker
+from workers.file_broker import FileBroker, queue_file
 from workers.file_broker import consumer as consumer_module
 
 from .support import message, running_worker, wait_until
@@ -178,16 +178,17 @@ def test_nothing_accepted_is_lost_when_workers_and_senders_are_killed(
     assert broker.dead_letters("reviews") == []
 
 
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_forked_child_uses_a_connection_of_its_own(broker: FileBroker) -> None:
     broker.enqueue(message())
+    of_parent = broker.storage._file._connection
+    assert of_parent is not None
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
             broker.enqueue(message())
+            status = int(broker.storage._file._connection is of_parent)
             broker.close()
-            status = 0
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
@@ -196,22 +197,28 @@ def test_a_forked_child_uses_a_connection_of_its_own(broker: FileBroker) -> None
     broker.storage._file.check()
 
 
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_child_forked_in_the_middle_of_a_write_does_not_keep_the_lock(path: Path, broker: FileBroker) -> None:
-    ready, parent_done = os.pipe(), os.pipe()
+def fork_while_writing(path: Path, child_lives: Path) -> None:
+    """In the middle of a write, fork a child that outlives this process."""
+    broker = opened(path)
     with broker.storage._file.transaction(durable=True):
-        pid = os.fork()
-        if pid == 0:
-            os.write(ready[1], b"x")
-            os.read(parent_done[0], 1)
-            os._exit(0)
-        os.read(ready[0], 1)
-    other = opened(path)
-    other.enqueue(message())
-    os.write(parent_done[1], b"x")
-    os.waitpid(pid, 0)
+        if os.fork() == 0:
+            child_lives.write_text(str(os.getpid()))
+        signal.pause()
+
+
+def test_the_child_of_a_process_killed_while_writing_does_not_keep_the_lock(
+    path: Path, tmp_path: Path, broker: FileBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_file, "BUSY_SECONDS", 5.0)
+    with process(fork_while_writing, path, tmp_path / "child") as parent:
+        wait_until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text())
+        parent.kill()
+        parent.join()
+        try:
+            broker.enqueue(message())
+        finally:
+            os.kill(int((tmp_path / "child").read_text()), signal.SIGKILL)
     assert len(broker.message_ids("reviews")) == 1
-    other.close()
 
 
 def test_a_waiting_consumer_is_woken_by_another_process(

@@ -96,6 +96,16 @@ def test_a_file_that_came_back_is_used_again(path: Path, broker: FileBroker) -> 
     assert len(broker.message_ids("reviews")) == 2
 
 
+def test_a_file_put_in_its_place_is_the_one_that_is_written_to(path: Path, broker: FileBroker) -> None:
+    broker.enqueue(message())
+    FileBroker(path.with_name("other")).close()
+    path.with_name("other").rename(path)
+    path.with_name(f"{path.name}-wal").unlink()
+    path.with_name(f"{path.name}-shm").unlink()
+    sent = broker.enqueue(message())
+    assert broker.message_ids("reviews") == {sent.message_id}
+
+
 def test_what_may_pass_is_a_connection_error_to_dramatiq() -> None:
     assert all(issubclass(error, BrokerConnectionError) for error in TRANSIENT)
     assert not issubclass(QueueFileRefusedError, BrokerConnectionError)
@@ -182,14 +192,17 @@ def test_threads_share_one_storage(storage: Storage) -> None:
     assert storage.counts(["q"]).waiting == 400
 
 
-def test_an_interrupted_transaction_changes_nothing_and_lets_the_next_one_in(storage: Storage) -> None:
+def test_an_interrupted_transaction_changes_nothing_and_lets_others_in(path: Path, storage: Storage) -> None:
+    other = Storage(path, max_deliveries=5, clock=storage.clock)
     with pytest.raises(KeyboardInterrupt), storage._file.transaction(durable=True) as connection:
         connection.execute(
             "INSERT INTO messages (message_id, queue, due_at, priority, body) VALUES ('', 'q', 0, 0, '')"
         )
         raise KeyboardInterrupt
-    storage.enqueue("q", "id", b"1")
-    assert storage.counts(["q"]).waiting == 1
+    other.enqueue("q", "id", b"1")
+    storage.enqueue("q", "id", b"2")
+    assert storage.counts(["q"]).waiting == 2
+    other.close()
 
 
 def test_the_file_is_private(path: Path, broker: FileBroker) -> None:

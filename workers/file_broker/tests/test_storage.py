@@ -160,7 +160,7 @@ def test_a_message_that_is_never_answered_becomes_a_dead_letter_with_its_history
 def test_a_message_lost_twice_is_delivered_alone(storage: Storage, clock: SetClock) -> None:
     storage.enqueue("q", "id", b"suspect")
     lose(storage, clock, times=2)
-    storage.enqueue("q", "id", b"good")
+    storage.enqueue("q", "id", b"good", priority=-1)
     assert claim(storage, "busy", alone=False) == []
     [suspect] = claim(storage, "idle", alone=True)
     assert suspect.body == b"suspect" and suspect.suspect
