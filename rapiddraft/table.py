@@ -16,7 +16,10 @@ _FACES_SHOWN = 6
 
 
 def review_table(review: Review) -> RenderableType:
-    """The findings of a review (`rapiddraft.review/1`), worst first; below, what to change, once a rule."""
+    """The findings of a review (`rapiddraft.review/1`), worst first; below, the advice of each rule, once.
+
+    Findings of one rule with the same measure and limit, such as the corners of a pocket, share a line.
+    """
     findings = sorted(review["findings"], key=lambda finding: _SEVERITIES.index(finding["severity"]))
     return Group(_head(review), _table(findings), _advice(findings), _summary(review))
 
@@ -34,21 +37,33 @@ def _table(findings: list[Finding]) -> RenderableType:
     if not findings:
         return Text("\nNo findings.\n")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("Finding")
+    table.add_column("Finding", min_width=34)
     table.add_column("Severity", no_wrap=True)
     table.add_column("Measured against limit")
     table.add_column("Faces")
     table.add_column("Source")
-    for finding in findings:
-        severity = finding["severity"]
+    for alike in _alike(findings):
+        first = alike[0]
+        severity = first["severity"]
+        times = f" ({len(alike)} times)" if len(alike) > 1 else ""
         table.add_row(
-            Text(finding["title"]),
+            Text.assemble(first["title"], times, (f"\n{first['smallest_change']}", "dim")),
             Text(severity, _STYLES[severity]),
-            _measured(finding["measured"], finding["limit"]),
-            _faces(finding["faces"]),
-            _source(finding["source"]),
+            _measured(first["measured"], first["limit"]),
+            _faces([face for finding in alike for face in finding["faces"]]),
+            _source(first["source"]),
         )
     return table
+
+
+def _alike(findings: list[Finding]) -> list[list[Finding]]:
+    """The findings in groups of the same rule, measure, limit and remedy, in the order of their first."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in findings:
+        measured = _measured(finding["measured"], finding["limit"]).plain
+        key = (finding["rule"], finding["severity"], measured, finding["smallest_change"])
+        groups.setdefault(key, []).append(finding)
+    return list(groups.values())
 
 
 def _measured(measured: dict[str, Any] | None, limit: dict[str, Any] | None) -> Text:
@@ -68,6 +83,7 @@ def _amount(quantity: dict[str, Any]) -> str:
 
 
 def _faces(faces: list[int]) -> Text:
+    faces = sorted(set(faces))
     shown = ", ".join(map(str, faces[:_FACES_SHOWN]))
     return Text(f"{shown}, … ({len(faces)})" if len(faces) > _FACES_SHOWN else shown)
 
