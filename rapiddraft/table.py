@@ -37,7 +37,7 @@ def _table(findings: list[Finding]) -> RenderableType:
     if not findings:
         return Text("\nNo findings.\n")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("Finding", min_width=34)
+    table.add_column("Finding", min_width=24)
     table.add_column("Severity", no_wrap=True)
     table.add_column("Measured against limit")
     table.add_column("Faces")
