@@ -14,6 +14,7 @@ from workers.rules.quantities.registry import (
     on_feature,
     quantity,
     ratio_change,
+    too_narrow,
 )
 from workers.rules.rule_file import Rule
 
@@ -35,14 +36,7 @@ def hole_depth_to_diameter(subject: Subject, _rule: Rule) -> list[Measurement]:
 @quantity("hole_diameter")
 def hole_diameter(subject: Subject, _rule: Rule) -> list[Measurement]:
     """Diameter of the narrowest bore of each hole, mm."""
-    return [_diameter(subject, hole, hole.size["diameter"]) for hole in subject.of_type(*HOLES)]
-
-
-def _diameter(subject: Subject, hole: Feature, diameter: float) -> Measurement:
-    def change(limit: float) -> str:
-        return f"widen it by {limit - diameter:.2f} mm to Ø{limit:g} mm"
-
-    return on_feature(hole, subject, diameter, change)
+    return [too_narrow(hole, subject, "diameter", "Ø") for hole in subject.of_type(*HOLES)]
 
 
 @quantity("hole_diameter_off_standard")

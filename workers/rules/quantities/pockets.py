@@ -1,8 +1,7 @@
 """Quantities of pockets, slots and bosses."""
 
-from workers.features.feature import Feature
 from workers.rules.measurement import Measurement
-from workers.rules.quantities.registry import POCKETS, Subject, on_feature, quantity, ratio_change
+from workers.rules.quantities.registry import POCKETS, Subject, on_feature, quantity, ratio_change, too_narrow
 from workers.rules.rule_file import Rule
 
 
@@ -21,15 +20,7 @@ def pocket_depth_to_width(subject: Subject, _rule: Rule) -> list[Measurement]:
 @quantity("pocket_width")
 def pocket_width(subject: Subject, _rule: Rule) -> list[Measurement]:
     """Smallest width in mm of each pocket and slot."""
-    pockets = subject.of_type(*POCKETS)
-    return [_width(subject, pocket, pocket.size["width"]) for pocket in pockets if pocket.size["width"] > 0]
-
-
-def _width(subject: Subject, pocket: Feature, width: float) -> Measurement:
-    def change(limit: float) -> str:
-        return f"widen it by {limit - width:.2f} mm to {limit:g} mm"
-
-    return on_feature(pocket, subject, width, change)
+    return [too_narrow(pocket, subject, "width") for pocket in subject.of_type(*POCKETS) if pocket.size["width"] > 0]
 
 
 @quantity("boss_height_to_width")

@@ -96,3 +96,13 @@ def ratio_change(size: float, by: float, less: str, more: str, sign: str = "") -
         )
 
     return change
+
+
+def too_narrow(feature: Feature, subject: Subject, size: str, sign: str = "") -> Measurement:
+    """One of the feature's sizes in mm, to be widened up to a limit."""
+    value = feature.size[size]
+
+    def change(limit: float) -> str:
+        return f"widen it by {limit - value:.2f} mm to {sign}{limit:g} mm"
+
+    return on_feature(feature, subject, value, change)
