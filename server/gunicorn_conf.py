@@ -9,7 +9,6 @@ from typing import Any
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
-from prometheus_client import multiprocess
 from uvicorn_worker import UvicornWorker
 
 from rapiddraft._parent_death import end_with_parent
@@ -25,7 +24,7 @@ configure_logging("api", _settings.log_level)
 _STOP_SECONDS = 15
 
 _metrics_folder = DataFolder(_settings.data_dir).run / "metrics"
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder)  # read when prometheus_client is first used
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder)  # read when prometheus_client is first imported
 
 if "SUPERVISOR_ENABLED" in os.environ:
     end_with_parent(signal.SIGTERM)
@@ -81,4 +80,6 @@ def post_fork(_server: Arbiter, worker: UvicornWorker) -> None:
 
 def child_exit(_server: Arbiter, worker: UvicornWorker) -> None:
     """Drop what only a living process can report."""
+    from prometheus_client import multiprocess  # not before PROMETHEUS_MULTIPROC_DIR is set
+
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

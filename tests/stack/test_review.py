@@ -45,3 +45,17 @@ def test_what_is_not_step_is_refused(stack: Stack) -> None:
     answer = stack.api.post("/api/models", content=b"%PDF-1.7 not a part")
     assert answer.status_code == 415
     assert "PDF" in answer.json()["detail"]
+
+
+def test_metrics_of_all_api_processes_are_summed(stack: Stack) -> None:
+    for _ in range(20):
+        assert stack.api.get("/api/models").status_code == 200
+    text = stack.api.get("/metrics").text
+    counted = [
+        float(line.rsplit(" ", 1)[1])
+        for line in text.splitlines()
+        if line.startswith("rapiddraft_http_requests_total{")
+        and 'route="/api/models"' in line
+        and 'method="GET"' in line
+    ]
+    assert sum(counted) >= 20, text
