@@ -55,7 +55,7 @@ class QueueFile:
         self._identity = (0, 0)
         self._lock_descriptor: int | None = None
         self._lock = threading.Lock()
-        self._parents: list[sqlite3.Connection | None] = []
+        self._abandoned: list[sqlite3.Connection] = []
         self._durable: bool | None = None  # what the connection is set to
         self._commits = 0
         self._log_reset_at = LOG_LIMIT_BYTES
@@ -138,8 +138,8 @@ class QueueFile:
         with self._lock, self._errors_explained():
             identity = _identity(self.path)
             if self._connection is None or self._identity != identity:
-                # Going on with a file that was removed or replaced would accept what nobody ever sees.
-                self._disconnect()
+                # Going on with a file that was replaced would accept what nobody ever sees.
+                self._abandon_connection()
                 self._connection, self._identity, self._durable = self._open(), identity, None
             yield self._connection
 
@@ -201,7 +201,7 @@ class QueueFile:
         if size < LOG_LIMIT_BYTES:
             self._log_reset_at = LOG_LIMIT_BYTES
         elif size >= self._log_reset_at:
-            self._log_reset_at = size + LOG_LIMIT_BYTES // 2  # if a reader stays in the way, writers get some peace
+            self._log_reset_at = size + LOG_LIMIT_BYTES // 8  # if a reader stays in the way, writers get some peace
             connection.execute(f"PRAGMA busy_timeout = {LOG_RESET_WAIT_MS}")
             connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
             connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
@@ -215,10 +215,18 @@ class QueueFile:
         except (sqlite3.DatabaseError, OSError) as error:
             raise _explained(error, self.path) from error
 
+    def _abandon_connection(self) -> None:
+        """Leave a parent's connection, or one to a replaced file, open for ever.
+
+        To close it could end the parent's locks, or remove the log of the file that is there now.
+        """
+        if self._connection is not None:
+            self._abandoned.append(self._connection)
+            self._connection = None
+
     def _leave_parent(self) -> None:
         """Start anew in a forked child."""
-        self._parents.append(self._connection)  # to use or to close it would damage the file: keep it for ever
-        self._connection = None
+        self._abandon_connection()
         if self._lock_descriptor is not None:
             os.close(self._lock_descriptor)  # else the parent's lock would outlive the parent
             self._lock_descriptor = None
