@@ -103,3 +103,18 @@ def test_a_hole_into_a_slope_is_oblique() -> None:
     finding = findings(result, "hole-oblique")[0]
     assert finding["measured"]["value"] == pytest.approx(15.0, abs=1e-3)
     assert findings(reviewed(plate().cut(drill(6.0, 30.0, TOP, point=False))), "hole-oblique") == []
+
+
+def test_what_is_too_wide_to_drill_is_a_bore() -> None:
+    part = block(120.0, 120.0, 40.0).cut(cylinder(50.2, 60.0, (60.0, 60.0, -10.0)))
+    assert only_feature(reviewed(part), "bore")["size"]["diameter"] == pytest.approx(50.2)
+
+
+def test_a_drilled_hole_at_the_bottom_of_a_wide_recess_is_a_hole_of_its_own() -> None:
+    part = block(120.0, 120.0, 40.0).cut(
+        cylinder(80.0, 30.0, (60.0, 60.0, 25.0)), cylinder(20.0, 60.0, (60.0, 60.0, -10.0))
+    )
+    result = reviewed(part)
+    hole, bore = only_feature(result, "through_hole"), only_feature(result, "bore")
+    assert (hole["size"]["diameter"], hole["size"]["depth"]) == pytest.approx((20.0, 25.0))
+    assert (bore["size"]["diameter"], bore["size"]["depth"]) == pytest.approx((80.0, 15.0))

@@ -12,6 +12,7 @@ from workers.features.plan import plan_size
 # How far a face may lean against a direction that the feature is still open in: drafted walls lean up to this.
 LEAN = 0.15
 SAME_DIRECTION = 0.9
+ALONG_OWN = 0.7  # cosine: one of the feature's own directions is taken within 45 degrees of a mouth's normal
 TOWARD_MOUTH = 0.3  # cosine: a direction leads out by a face that it meets at no flatter an angle
 OPPOSITE = -0.9
 
@@ -102,16 +103,29 @@ def _is_shoulder(graph: FaceGraph, core: list[int]) -> bool:
 
 def _open_directions(graph: FaceGraph, members: list[int]) -> list[Floats]:
     """Directions, one for each group of faces beyond the mouth, in which nothing of the feature is in the way."""
-    free = _free_directions(graph, members)
+    mouth = _mouth_normals(graph, members)
+    own = _free(graph, members, _own_directions(graph, members))
+    beyond = _free(graph, members, np.array(mouth).reshape(-1, 3))
     directions: list[Floats] = []
-    for normal in _mouth_normals(graph, members):
-        toward = free @ normal if len(free) else np.zeros(0)
-        if not len(toward) or toward.max() < TOWARD_MOUTH:
-            continue
-        direction = free[int(np.lexsort((*np.round(free.T, 6), -np.round(toward, 6)))[0])]
-        if not any(float(direction @ d) > SAME_DIRECTION for d in directions):
+    for normal in mouth:
+        # The feature's own directions first: a mouth may be oblique, curved, or broken by a chamfer, and
+        # still open along the walls.
+        direction = _nearest(own, normal, ALONG_OWN)
+        if direction is None:
+            direction = _nearest(np.concatenate([own, beyond]), normal, TOWARD_MOUTH)
+        if direction is not None and not any(float(direction @ d) > SAME_DIRECTION for d in directions):
             directions.append(direction)
     return directions
+
+
+def _nearest(candidates: Floats, normal: Floats, least: float) -> Floats | None:
+    """The candidate that leans least from `normal`, if its cosine to it is at least `least`."""
+    if not len(candidates):
+        return None
+    toward = np.round(candidates @ normal, 6)
+    if toward.max() < least:
+        return None
+    return np.asarray(candidates[int(np.lexsort((*np.round(candidates.T, 6), -toward))[0])])
 
 
 def _mouth_normals(graph: FaceGraph, members: list[int]) -> list[Floats]:
@@ -125,17 +139,21 @@ def _mouth_normals(graph: FaceGraph, members: list[int]) -> list[Floats]:
     ]
 
 
-def _free_directions(graph: FaceGraph, members: list[int]) -> Floats:
-    """(k, 3) candidates along which the feature's volume could be drawn out without meeting its faces.
-
-    Tried are the normals beyond the mouth, and the directions of the feature's own planes and straight
-    edges: a mouth may be oblique, or broken by a chamfer, and still open along the walls.
-    """
+def _own_directions(graph: FaceGraph, members: list[int]) -> Floats:
+    """(k, 3) normals of the feature's planes, axes of its round faces and its straight edges, both ways."""
     planes = [f for f in members if graph.kind[f] == Surface.PLANE]
+    round_faces = [f for f in members if graph.kind[f] in (Surface.CYLINDER, Surface.CONE)]
     lines = sorted({e for f in members for e in graph.part.edges_of_face[f] if graph.edges.kind[e] == Curve.LINE})
-    own = np.concatenate([graph.faces.axis[planes].reshape(-1, 3), graph.edges.tangent[lines].reshape(-1, 3)])
-    beyond = np.array(_mouth_normals(graph, members)).reshape(-1, 3)
-    candidates = np.unique(np.round(np.concatenate([beyond, own, -own]), 9), axis=0)
+    axes = graph.faces.axis[planes + round_faces].reshape(-1, 3)
+    own = np.concatenate([axes, graph.edges.tangent[lines].reshape(-1, 3)])
+    return np.concatenate([own, -own])
+
+
+def _free(graph: FaceGraph, members: list[int], candidates: Floats) -> Floats:
+    """Those of (k, 3) directions along which the feature's volume could be drawn out past its own faces."""
+    if not len(candidates):
+        return candidates
+    candidates = np.unique(np.round(candidates, 9), axis=0)
     against = (candidates @ _member_normals(graph, members).T).min(axis=1)
     return np.asarray(candidates[against >= -LEAN])
 

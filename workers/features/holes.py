@@ -11,6 +11,10 @@ from workers.features.graph import FaceGraph
 FULL_TURN_DEGREES = 355.0
 # Below a half turn a concave cylinder is a rounded corner or a slot's end, not a hole.
 LEAST_TURN_DEGREES = 200.0
+# Wider than this nothing is drilled: it is bored or milled round.
+WIDEST_DRILLED_MM = 50.0
+# A round recess open at its side is no hole if it is shallower than this share of its diameter.
+SHALLOW = 0.25
 # A cone at the mouth that widens the hole by less than this is an edge break, not a seat for a screw head.
 COUNTERSINK_WIDENING = 1.3
 
@@ -34,11 +38,24 @@ class _Stage:
 def find_holes(graph: FaceGraph, taken: set[int]) -> list[Feature]:
     """All holes of the part, deepest stacks first; faces in `taken` are left alone."""
     holes = []
-    for faces in _stacks(graph, taken):
-        hole = _describe(graph, faces)
-        if hole is not None:
-            holes.append(hole)
+    for stack in _stacks(graph, taken):
+        wide = _wide_faces(graph, stack)
+        for faces in (wide, [f for f in stack if f not in wide]):
+            hole = _describe(graph, faces) if faces else None
+            if hole is not None:
+                holes.append(hole)
     return holes
+
+
+def _wide_faces(graph: FaceGraph, stack: list[int]) -> list[int]:
+    """The faces of a stack that are too wide to drill, with the shoulders that they stand on."""
+    return [f for f in stack if _widest_radius(graph, f) > WIDEST_DRILLED_MM / 2 + graph.tolerance]
+
+
+def _widest_radius(graph: FaceGraph, face: int) -> float:
+    if graph.kind[face] == Surface.CYLINDER:
+        return float(graph.faces.radius[face])
+    return max((float(graph.edges.radius[e]) for e in graph.part.edges_of_face[face]), default=0.0)
 
 
 def _stacks(graph: FaceGraph, taken: set[int]) -> list[list[int]]:
@@ -179,9 +196,12 @@ def _main_cylinder(graph: FaceGraph, stack: list[int]) -> int | None:
 def _describe(graph: FaceGraph, stack: list[int]) -> Feature | None:
     """The stack as a feature, or None if it is no hole after all."""
     faces = graph.faces
+    cones = [f for f in stack if graph.kind[f] == Surface.CONE]
     main = _main_cylinder(graph, stack)
     if main is None:
-        main = max((f for f in stack if graph.kind[f] == Surface.CONE), key=lambda f: faces.area[f])
+        main = max(cones, key=lambda f: faces.area[f], default=None)
+    if main is None:
+        return None
     axis, base = faces.axis[main], faces.origin[main]
     low, high = graph.extent(stack, axis)
     open_low, open_high = _is_open(graph, stack, axis, low, -1), _is_open(graph, stack, axis, high, +1)
@@ -202,6 +222,10 @@ def _describe(graph: FaceGraph, stack: list[int]) -> Feature | None:
     turn = max(_turn(graph, f, stack) for f in stack if f in bore.faces)
     if turn < FULL_TURN_DEGREES - 10:
         kind = "partial_hole"
+        if high - low < SHALLOW * bore.diameter:
+            return None
+    if bore.diameter > WIDEST_DRILLED_MM + graph.tolerance:
+        kind = "bore"
     return Feature(
         type=kind,
         faces=[f for f in stack if f not in edge_breaks],
