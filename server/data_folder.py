@@ -46,6 +46,11 @@ class DataFolder:
         return self.root / "jobs"
 
     @property
+    def damaged(self) -> Path:
+        """A note on each document that was found damaged, until the operator removes it."""
+        return self.root / "damaged"
+
+    @property
     def run(self) -> Path:
         """Sockets and heartbeats: nothing in it outlives the processes."""
         return self.root / "run"
@@ -79,6 +84,7 @@ class DataFolder:
             self.models,
             self.models_by_sha256,
             self.jobs,
+            self.damaged,
             self.wake,
             self.workers,
         ):
