@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .ONESHELL:
-.PHONY: help run test lint bench-dfm upgrade clean
+.PHONY: help run test faults lint bench-dfm upgrade clean
 
 STARTED := $(shell date +%s.%N)
 VENV := .venv
@@ -21,6 +21,7 @@ NAMES := sed -un -e 's/^Collecting \([^ ]*\).*/  \1/p' -e 's/^Installing collect
 help:
 	@echo 'make run [PORT=8000] [DATA_DIR=data]  set up, start the stack, review a sample part, serve until Ctrl-C'
 	@echo 'make test [ARGS=…]                    set up, run the test suite'
+	@echo 'make faults [SEED=…]                  the fault campaign in full: kills, power losses, full disks, …'
 	@echo 'make lint                             ruff, mypy --strict and import-linter'
 	@echo 'make bench-dfm [PARTS=folder]          review times against the bare kernel'
 	@echo 'make upgrade                          compile the locked requirements anew'
@@ -31,6 +32,12 @@ run: $(INSTALLED)
 
 test: $(INSTALLED_DEV)
 	@exec $(PYTHON) -m pytest -n 2 --dist loadgroup $(ARGS)
+
+# Its counts go to FAULTS_RESULTS as JSON, and are printed in the end.
+faults: $(INSTALLED_DEV)
+	@seed=$(or $(SEED),$$RANDOM); echo "seed $$seed"
+	export FAULTS_FULL=1 FAULTS_SEED=$$seed FAULTS_RESULTS=$${FAULTS_RESULTS:-$$(mktemp -d /tmp/rapiddraft-faults-XXXXXX)}
+	exec $(PYTHON) -m pytest tests/faults -n auto --dist loadgroup -v $(ARGS)
 
 lint: $(INSTALLED_DEV)
 	@$(VENV)/bin/ruff check .

@@ -24,6 +24,8 @@ FINAL = ("succeeded", "failed", "dead", "cancelled")
 class Stack:
     """A running stack, and what tests ask of it."""
 
+    configuration = PROJECT / "supervisord.conf"
+
     def __init__(self, data: Path, **settings: str) -> None:
         self.data = data
         self.log = data / "stdout"
@@ -31,15 +33,19 @@ class Stack:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("RAPIDDRAFT_")}
         own = {"RAPIDDRAFT_DATA_DIR": str(data), "RAPIDDRAFT_PORT": str(self.port)}
         self.environment = {**inherited, **own, **settings}
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [BIN / "supervisord", "-c", "supervisord.conf"],
+        self.process = self.start()
+        self.api = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60)
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        """Start supervisord; its output goes to the end of the log."""
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [BIN / "supervisord", "-c", self.configuration],
                 cwd=PROJECT,
                 env=self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        self.api = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60)
 
     def wait_until_ready(self) -> None:
         until(lambda: self.process.poll() is None and self._is_ready(), "the stack is ready", 60)
@@ -54,7 +60,7 @@ class Stack:
 
     def control(self, *words: str) -> str:
         """What `supervisorctl` says to `words`."""
-        command = [str(BIN / "supervisorctl"), "-c", "supervisord.conf", *words]
+        command = [str(BIN / "supervisorctl"), "-c", str(self.configuration), *words]
         done = subprocess.run(command, cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False)
         return done.stdout + done.stderr
 
