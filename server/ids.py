@@ -1,6 +1,7 @@
 """ULIDs: identifiers that sort by time of creation."""
 
 import re
+from datetime import datetime
 
 from ulid import ULID
 
@@ -15,3 +16,9 @@ def new_id() -> str:
 def is_id(text: str) -> bool:
     """Whether `text` is a ULID in canonical form (which also makes it safe as a file name)."""
     return _ULID.fullmatch(text) is not None
+
+
+def first_id_at(moment: datetime) -> str:
+    """The least ULID that can have been made at `moment` or later."""
+    time = str(ULID.from_datetime(moment))[:10]
+    return time + "0" * 16

@@ -1,8 +1,10 @@
-"""Requests that wait for a job, without a thread for each: the worker wakes us when a job changed."""
+"""Requests that follow a job, without a thread for each: the worker wakes us when a job changed."""
 
 import asyncio
 import logging
 from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
@@ -17,15 +19,37 @@ log = logging.getLogger(__name__)
 SAFETY_POLL_SECONDS = 1.0
 
 
+class Follower:
+    """Is told of each change of one job; of several in quick succession, perhaps only of the last."""
+
+    def __init__(self) -> None:
+        self._news: asyncio.Queue[Job | Exception] = asyncio.Queue()
+
+    async def next(self, seconds: float | None = None) -> Job:
+        """The job when it has changed; at the first call, the job as it is.
+
+        Raises TimeoutError after `seconds`, and NotFoundError once the job is gone.
+        """
+        news = await asyncio.wait_for(self._news.get(), seconds)
+        if isinstance(news, Exception):
+            raise news
+        return news
+
+    def tell(self, news: Job | Exception) -> None:
+        """Pass on the job as it is now, or why it cannot be followed."""
+        self._news.put_nowait(news)
+
+
 class JobWaiter:
-    """Tells coroutines of one event loop when their jobs have ended."""
+    """Tells coroutines of one event loop how their jobs get on."""
 
     def __init__(self, jobs: ReviewJobs, folder: Path) -> None:
         """`folder` is where the sockets of waiters are. Raises OSError if none can be bound there."""
         self._jobs = jobs
         self._wakeup = Wakeup(folder)
         self._changed = asyncio.Event()
-        self._waiting: defaultdict[str, set[asyncio.Future[Job]]] = defaultdict(set)
+        self._followers: defaultdict[str, set[Follower]] = defaultdict(set)
+        self._seen: dict[str, object] = {}  # versions, of which the followers have been told
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -43,17 +67,28 @@ class JobWaiter:
 
     async def wait(self, job_id: str, seconds: float) -> Job | None:
         """The job once it has ended, or None if it has not within `seconds`. Raises NotFoundError."""
-        future: asyncio.Future[Job] = asyncio.get_running_loop().create_future()
-        self._waiting[job_id].add(future)
-        self._changed.set()  # it may have ended before we began to listen
         try:
-            return await asyncio.wait_for(future, seconds)
+            async with asyncio.timeout(seconds), self.follow(job_id) as follower:
+                while not (job := await follower.next()).state.is_final:
+                    pass
+                return job
         except TimeoutError:
             return None
+
+    @asynccontextmanager
+    async def follow(self, job_id: str) -> AsyncIterator[Follower]:
+        """Be told how a job gets on, from now on."""
+        follower = Follower()
+        self._followers[job_id].add(follower)
+        self._seen.pop(job_id, None)  # so that this one is told how it is now
+        self._changed.set()
+        try:
+            yield follower
         finally:
-            self._waiting[job_id].discard(future)
-            if not self._waiting[job_id]:
-                del self._waiting[job_id]
+            self._followers[job_id].discard(follower)
+            if not self._followers[job_id]:
+                del self._followers[job_id]
+                self._seen.pop(job_id, None)
 
     def _on_wakeup(self) -> None:
         self._wakeup.drain()
@@ -62,29 +97,30 @@ class JobWaiter:
     async def _watch(self) -> None:
         while True:
             try:
-                await asyncio.wait_for(self._changed.wait(), SAFETY_POLL_SECONDS if self._waiting else None)
+                await asyncio.wait_for(self._changed.wait(), SAFETY_POLL_SECONDS if self._followers else None)
             except TimeoutError:
                 log.debug("no wake-up for a while; looking anyway")
             self._changed.clear()
-            for job_id in list(self._waiting):
-                await self._look(job_id)
+            news = await run_in_threadpool(self._look, dict.fromkeys(self._followers) | self._seen)
+            for job_id, (version, outcome) in news.items():
+                self._tell(job_id, version, outcome)
 
-    async def _look(self, job_id: str) -> None:
-        try:
-            job = await run_in_threadpool(self._jobs.get, job_id)
-        except NotFoundError as error:
-            self._tell(job_id, error)
-        except (OSError, ValueError):
-            log.exception("cannot read a job that is waited for", extra={"job_id": job_id})
-        else:
-            if job.state.is_final:
-                self._tell(job_id, job)
+    def _look(self, seen: dict[str, object]) -> dict[str, tuple[object, Job | Exception]]:
+        """Which of the followed jobs have changed since they were `seen`. Reads those, and no others."""
+        news: dict[str, tuple[object, Job | Exception]] = {}
+        for job_id, known in seen.items():
+            try:
+                version = self._jobs.version(job_id)
+                if version != known:
+                    news[job_id] = version, self._jobs.get(job_id)
+            except NotFoundError as error:
+                news[job_id] = None, error
+            except Exception:
+                log.exception("cannot read a job that is followed", extra={"job_id": job_id})
+        return news
 
-    def _tell(self, job_id: str, outcome: Job | Exception) -> None:
-        for future in self._waiting.get(job_id, ()):
-            if future.done():
-                continue
-            if isinstance(outcome, Exception):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
+    def _tell(self, job_id: str, version: object, outcome: Job | Exception) -> None:
+        if job_id in self._followers:
+            self._seen[job_id] = version
+            for follower in self._followers[job_id]:
+                follower.tell(outcome)

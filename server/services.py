@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from dramatiq import Broker
+
 from server import admin_token
 from server.data_folder import DataFolder
 from server.job_waiter import JobWaiter
@@ -15,7 +17,6 @@ from server.stores.dfm_review_jobs import ReviewJobs
 from server.stores.model_store import ModelStore
 from server.stores.review_store import ReviewStore
 from workers import actors
-from workers.file_broker import FileBroker
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Services:
         self.runs = AnalysisRuns(self.data)
         self.reviews = ReviewStore(self.data)
         self.admin_token: str | None = None
-        self.broker: FileBroker | None = None
+        self.broker: Broker | None = None
         self.waiter: JobWaiter | None = None
         self.startup_errors: list[str] = []
 

@@ -42,6 +42,11 @@ class Settings(BaseSettings):
     sandbox_memory_mb: int = Field(
         1024, ge=256, description="Resident memory, in MiB, above which a sandbox child is ended."
     )
+    broker_url: str = Field(
+        "",
+        pattern=r"^$|^file:///.|^rediss?://.|^amqps?://.",
+        description="Queue of the jobs: `file:///…`, `redis://…` or `amqp://…`; empty for a file in the data folder.",
+    )
     broker_lease_seconds: float = Field(
         15.0,
         gt=0,

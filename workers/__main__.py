@@ -15,12 +15,14 @@ from typing import Any
 from dramatiq import Worker
 
 from rapiddraft._parent_death import end_with_parent
+from server.data_folder import DataFolder
 from server.observability.logging import configure_logging
 from server.settings import Settings, get_settings
 from server.stores import worker_heartbeat
 from server.stores.worker_heartbeat import SelfCheck
 from workers import actors
 from workers.errors import PartError
+from workers.reconciler import Reconciler
 from workers.sandbox import Limits, SandboxError
 
 logger = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ def main() -> None:
         end_with_parent(signal.SIGTERM)
     stop = _StopSignals()
 
+    DataFolder(settings.data_dir).prepare()
     broker = actors.build_broker(settings)
     broker.emit_after("process_boot")
     worker = Worker(broker, worker_threads=settings.sandbox_children, worker_timeout=_IDLE_MILLISECONDS)
@@ -49,6 +52,8 @@ def main() -> None:
     worker.queue_prefetch = settings.sandbox_children
     # Done first and in this thread, so that the fork server has its modules loaded before the first job.
     checks = _self_checks()
+    reconciler = Reconciler(settings, broker)
+    reconciler.start()
     worker.start()
     logger.info("The worker is ready.", extra={"threads": settings.sandbox_children})
 
@@ -59,6 +64,7 @@ def main() -> None:
         if not all(check.ok for check in checks.values()):
             checks = _self_checks()
 
+    reconciler.stop()
     worker.stop(timeout=int(STOP_SECONDS * 1000))
     worker_heartbeat.stop_beating(settings)
     broker.close()

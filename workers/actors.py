@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -17,13 +18,15 @@ from server.stores.analysis_runs import AnalysisRuns
 from server.stores.dfm_review_jobs import Job, JobError, JobState, ReviewJobs
 from server.stores.errors import AlreadyExistsError, IllegalTransitionError, NotFoundError
 from server.stores.model_store import ModelStore
+from workers import brokers
 from workers.errors import PartError
-from workers.file_broker import FileBroker
 from workers.sandbox import (
     ChildCrashed,
     ChildFailed,
     ChildLost,
     ChildOutOfMemory,
+    ChildStarved,
+    ChildStopped,
     ChildTimedOut,
     Limits,
     Sandbox,
@@ -37,17 +40,17 @@ REVIEW = "workers.review:review_in_sandbox"
 PRELOAD = ("workers.preload",)
 MAX_ATTEMPTS = 4
 
-# What a later attempt may get past: the fork server went away, the disk was full, a lock was held.
-RETRYABLE = (ChildLost, OSError, LockTimeoutError)
+# What a later attempt may get past: the child was killed, the machine was loaded, the disk was full, a lock
+# was held. All else would end the same way again.
+RETRYABLE = (ChildLost, ChildStarved, OSError, LockTimeoutError)
 
 
-def build_broker(settings: Settings) -> FileBroker:
+def build_broker(settings: Settings) -> Broker:
     """The broker of this installation with its actors declared, made Dramatiq's global one.
 
-    Raises what FileBroker raises for a file that it cannot use.
+    Raises what brokers.build raises.
     """
-    data = DataFolder(settings.data_dir)
-    broker = FileBroker(data.queue, lease_seconds=settings.broker_lease_seconds, wake_folder=data.queue_wake)
+    broker = brokers.build(settings)
     dramatiq.set_broker(broker)
     reviewer = Reviewer(settings)
 
@@ -55,10 +58,11 @@ def build_broker(settings: Settings) -> FileBroker:
         broker=broker,
         queue_name=QUEUE,
         min_backoff=500,
-        max_backoff=10_000,
-        retry_when=_is_worth_a_retry,
-        # The sandbox keeps the deadline; this only frees a thread if the sandbox itself were to hang.
-        time_limit=int((settings.sandbox_deadline_seconds + 60) * 1000),
+        max_backoff=30_000,
+        # Without a bound: the job counts its attempts, and one that could not even be begun (the disk is
+        # full) was not an attempt.
+        retry_when=lambda _retries, error: isinstance(error, RETRYABLE),
+        time_limit=int(longest_attempt_seconds(settings) * 1000),
     )
     def run_review(job_id: str, request_id: str) -> None:
         reviewer.run(job_id, request_id)
@@ -66,20 +70,55 @@ def build_broker(settings: Settings) -> FileBroker:
     return broker
 
 
+def longest_attempt_seconds(settings: Settings) -> float:
+    """After so long an attempt is over, whatever happened: the sandbox keeps its deadline well before."""
+    return settings.sandbox_deadline_seconds + 60
+
+
 def enqueue_review(broker: Broker, job: Job) -> None:
     """Ask a worker to do `job`; durable when this returns. Raises what the broker's `enqueue` raises."""
     message: Message[None] = broker.get_actor("run_review").message(job.id, job.request_id)
-    broker.enqueue(message)
+    # By this the reconciler finds out whether the job has a message.
+    broker.enqueue(message.copy(message_id=job.id))
+
+
+class NotQueuedError(Exception):
+    """A job could not be put on the queue; it is failed with `error`."""
+
+    def __init__(self, job: Job, error: JobError) -> None:
+        super().__init__(error.detail)
+        self.job = job
+        self.error = error
+
+
+def put_on_queue(jobs: ReviewJobs, broker: Broker | None, job: Job) -> None:
+    """Have `job` done, which is written down already; durable when this returns.
+
+    Raises NotQueuedError, from what the broker raised: whoever asked is told, so nobody else shall try.
+    """
+    try:
+        if broker is None:
+            raise ConnectionError("the queue could not be opened when the service started")
+        enqueue_review(broker, job)
+    except Exception as cause:
+        log.exception("the job cannot be put on the queue")
+        error = JobError(
+            code="not_queued",
+            title="The review could not be queued",
+            detail=f"The job could not be put on the queue: {cause}",
+            advice="Ask again; if that does not help, the operator should look at /readyz.",
+        )
+        try:
+            jobs.transition(job.id, JobState.FAILED, reason=error.detail, error=error)
+        except (OSError, LockTimeoutError):
+            log.exception("the job cannot be closed either; the reconciler will see to it")
+        raise NotQueuedError(job, error) from cause
 
 
 @lru_cache
 def sandbox() -> Sandbox:
     """This process's sandbox, made when it is first needed; only a worker process needs one."""
     return Sandbox(PRELOAD)
-
-
-def _is_worth_a_retry(retries: int, error: BaseException) -> bool:
-    return isinstance(error, RETRYABLE) and retries < MAX_ATTEMPTS - 1
 
 
 class Reviewer:
@@ -112,8 +151,8 @@ class Reviewer:
     def _attempt(self, job: Job) -> None:
         again = job.state is JobState.RUNNING
         reason = "delivered again: the worker that had it went away" if again else "a worker took it"
-        if job.attempts >= MAX_ATTEMPTS:
-            self._end(job, JobState.DEAD, _WORKER_LOST_EACH_TIME)
+        if job.tries >= MAX_ATTEMPTS:
+            self._end(job, JobState.DEAD, WORKER_LOST_EACH_TIME)
             return
         started = time.perf_counter()
         job = self.jobs.transition(job.id, JobState.RUNNING, reason=reason)
@@ -122,9 +161,12 @@ class Reviewer:
         try:
             timings = self._review(job)
             ended = JobState.SUCCEEDED
+        except ChildStopped:
+            ended = self.jobs.get(job.id).state
         except RETRYABLE as error:
             ended = self._retry_or_give_up(job, error)
-            raise
+            if ended is JobState.RETRYING:
+                raise
         except (PartError, SandboxError, NotFoundError, TimeLimitExceeded) as error:
             ended = self._end(job, JobState.FAILED, explain(error))
         except Exception as error:
@@ -148,7 +190,14 @@ class Reviewer:
             "process": job.process,
             "limits": job.limits,
         }
-        review: dict[str, Any] = sandbox().run(REVIEW, payload, self.limits, on_stage=partial(self._report_stage, job))
+        review: dict[str, Any] = sandbox().run(
+            REVIEW,
+            payload,
+            # One that the machine had too little time for is not made to give way again.
+            replace(self.limits, nice=0) if job.was_starved else self.limits,
+            on_stage=partial(self._report_stage, job),
+            should_stop=_Ended(self.jobs, job),
+        )
         try:
             self.runs.add(model.id, job.id, review, job_id=job.id)
         except AlreadyExistsError:
@@ -164,9 +213,16 @@ class Reviewer:
             log.warning("cannot report the stage; the review goes on", extra={"error": str(error)})
 
     def _retry_or_give_up(self, job: Job, error: BaseException) -> JobState:
-        if job.attempts < MAX_ATTEMPTS:
-            return self.jobs.transition(job.id, JobState.RETRYING, reason=str(error)).state
-        return self._end(job, JobState.DEAD, explain(error))
+        explained = explain(error)
+        if isinstance(error, ChildStarved) and job.was_starved:
+            return self._end(job, JobState.FAILED, explained)
+        if job.tries >= MAX_ATTEMPTS:
+            return self._end(job, JobState.DEAD, explained)
+        try:
+            return self.jobs.transition(job.id, JobState.RETRYING, reason=str(error), code=explained.code).state
+        except IllegalTransitionError as refused:
+            log.info("the job ended meanwhile", extra={"reason": str(refused)})
+            return self.jobs.get(job.id).state
 
     def _end(self, job: Job, state: JobState, error: JobError | None = None, run_id: str | None = None) -> JobState:
         """End the job, unless it ended meanwhile; the state that it is in now."""
@@ -176,6 +232,28 @@ class Reviewer:
         except IllegalTransitionError as refused:
             log.info("the job ended meanwhile", extra={"reason": str(refused)})
             return self.jobs.get(job.id).state
+
+
+class _Ended:
+    """Whether a job has ended while its review goes on. Asked often: mostly one `stat`."""
+
+    def __init__(self, jobs: ReviewJobs, job: Job) -> None:
+        self._jobs = jobs
+        self._job_id = job.id
+        self._seen: object = None
+
+    def __call__(self) -> bool:
+        try:
+            version = self._jobs.version(self._job_id)
+            if version == self._seen:
+                return False
+            self._seen = version
+            return self._jobs.get(self._job_id).state.is_final
+        except NotFoundError:
+            return True
+        except (OSError, ValueError) as error:
+            log.warning("cannot see whether the job is still wanted", extra={"error": str(error)})
+            return False
 
 
 def explain(error: BaseException) -> JobError:
@@ -203,12 +281,7 @@ def explain(error: BaseException) -> JobError:
             advice="Ask for the review again; if that does not help, tell the operator.",
         )
     if isinstance(error, NotFoundError):
-        return JobError(
-            code="model_removed",
-            title="The model was removed",
-            detail=str(error),
-            advice="Upload the part again to have it reviewed.",
-        )
+        return model_removed(error)
     if isinstance(error, OSError | LockTimeoutError):
         return JobError(
             code="storage_error",
@@ -224,7 +297,17 @@ def explain(error: BaseException) -> JobError:
     )
 
 
-_WORKER_LOST_EACH_TIME = JobError(
+def model_removed(error: NotFoundError) -> JobError:
+    """Why a job ends whose model is gone."""
+    return JobError(
+        code="model_removed",
+        title="The model was removed",
+        detail=str(error),
+        advice="Upload the part again to have it reviewed.",
+    )
+
+
+WORKER_LOST_EACH_TIME = JobError(
     code="worker_lost",
     title="The worker was lost",
     detail=f"The worker that reviewed the part went away, {MAX_ATTEMPTS} times.",

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -44,6 +45,8 @@ WATCH_INTERVAL_SECONDS = 0.05
 # resident memory that the latter is met first, near enough that one absurd allocation fails.
 ADDRESS_SPACE_FACTOR = 1.5
 _NEARLY = 0.9
+# The share of its time that a child must have waited for a processor to be excused for its time-out.
+_STARVED = 0.25
 _READ_BYTES = 1 << 20  # more than a pipe holds
 _END_SECONDS = 10.0
 # What multiprocessing reports when the fork server went away before it could tell the exit code.
@@ -84,6 +87,16 @@ class ChildTimedOut(SandboxError):  # noqa: N818
     """The child was ended at its deadline."""
 
     code = "timed_out"
+
+
+class ChildStarved(ChildTimedOut):
+    """As ChildTimedOut, but the machine had too little time for the child: worth another try."""
+
+
+class ChildStopped(SandboxError):  # noqa: N818
+    """The child was ended because its caller wants it no longer."""
+
+    code = "cancelled"
 
 
 class ChildOutOfMemory(SandboxError):  # noqa: N818
@@ -128,20 +141,22 @@ class Sandbox:
         limits: Limits,
         *,
         on_stage: Callable[[str], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
     ) -> Any:  # noqa: ANN401 - JSON
         """Call `target` ("module:function") in a fresh child and return what it returns.
 
         The function is called with `payload` and a function to report stages with, each of which is handed
         on to `on_stage` in this thread; what it returns must be JSON. If `on_stage` raises, the child is
-        killed and the exception goes on to the caller.
+        killed and the exception goes on to the caller. `should_stop` is asked every WATCH_INTERVAL_SECONDS
+        in this thread, so it must be quick; once it says yes, the child is killed.
 
-        Raises PartError if the target does, and else ChildCrashed, ChildTimedOut, ChildOutOfMemory,
-        ChildLost or ChildFailed.
+        Raises PartError if the target does, and else ChildCrashed, ChildTimedOut, ChildStarved,
+        ChildOutOfMemory, ChildStopped, ChildLost or ChildFailed.
         """
         child = _start(self._context, target, payload, limits)
         ending = "interrupted"
         try:
-            value = child.result(limits, on_stage or _ignore)
+            value = child.result(limits, on_stage or _ignore, should_stop or _never)
             ending = "result"
             return value
         except PartError as error:
@@ -174,6 +189,10 @@ def _main_without_a_file() -> Iterator[None]:
 
 def _ignore(_stage: str) -> None:
     pass
+
+
+def _never() -> bool:
+    return False
 
 
 def _start(context: ForkServerContext, target: str, payload: dict[str, Any], limits: Limits) -> "_Child":
@@ -228,7 +247,7 @@ class _Child:
         self._address_space_limit = order.address_space_bytes
         self._first_address_space = self._measured_address_space()
 
-    def result(self, limits: Limits, on_stage: Callable[[str], None]) -> Any:  # noqa: ANN401 - JSON
+    def result(self, limits: Limits, on_stage: Callable[[str], None], should_stop: Callable[[], bool]) -> Any:  # noqa: ANN401 - JSON
         """Wait for the outcome within `limits`; return the result or raise what `Sandbox.run` says."""
         deadline = self._started + limits.deadline_seconds
         waiting: list[Connection | int] = [self._pipe, self._sentinel]
@@ -244,6 +263,8 @@ class _Child:
                     return self._value(message)
             if ended:
                 raise self._unexpected_end(limits)
+            if should_stop():
+                raise ChildStopped("The review is wanted no longer.", self.stage)
             if not ended:
                 self._enforce(limits, deadline)
             if chunk == b"":
@@ -307,7 +328,14 @@ class _Child:
                     f"The review used more than {limits.memory_bytes / 2**20:.0f} MiB of memory.", self.stage
                 )
         if time.monotonic() > deadline:
-            raise ChildTimedOut(f"The review took longer than {limits.deadline_seconds:g} s.", self.stage)
+            raise self._overdue(limits)
+
+    def _overdue(self, limits: Limits) -> ChildTimedOut:
+        message = f"The review took longer than {limits.deadline_seconds:g} s"
+        waited = _seconds_waited_for_a_processor(self._pid)
+        if waited < _STARVED * limits.deadline_seconds:
+            return ChildTimedOut(f"{message}.", self.stage)
+        return ChildStarved(f"{message}, {waited:.1f} s of them waiting for a processor.", self.stage)
 
     def _measured_address_space(self) -> int:
         try:
@@ -334,6 +362,15 @@ class _Child:
         with suppress(psutil.NoSuchProcess):
             if self._watched:
                 self._watched.kill()
+
+
+def _seconds_waited_for_a_processor(pid: int) -> float:
+    """How long the process was ready to run and did not; 0 where the system does not tell."""
+    try:
+        _ran, waited, *_ = Path(f"/proc/{pid}/schedstat").read_text().split()
+    except (OSError, ValueError):
+        return 0.0
+    return int(waited) / 1e9
 
 
 def _process(pid: int) -> psutil.Process | None:

@@ -1,10 +1,10 @@
 """Is it alive, and is it ready?"""
 
+import logging
 import shutil
 import tempfile
 from typing import Any
 
-from dramatiq.errors import BrokerError
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from starlette.responses import JSONResponse
@@ -13,7 +13,10 @@ from server.api.parameters import ServicesDep
 from server.problems import Problem, ProblemDocument, problem_response
 from server.services import Services
 from server.stores.worker_heartbeat import Beat, SelfCheck, last_beat
+from workers import brokers
 from workers.actors import QUEUE
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["operation"])
 
@@ -96,10 +99,11 @@ def _queue(services: Services) -> Check:
     if services.broker is None:
         return Check(name="queue", ok=False, detail="could not be opened at start")
     try:
-        counts = services.broker.storage.counts([QUEUE])
-    except BrokerError as error:
-        return Check(name="queue", ok=False, detail=str(error))
-    return Check(name="queue", ok=True, detail=f"readable: {counts.waiting} waiting, {counts.held} held")
+        state = brokers.state_of(services.broker, QUEUE)
+    except Exception as error:
+        log.warning("the queue cannot be read", exc_info=error)
+        return Check(name="queue", ok=False, detail=str(error) or type(error).__name__)
+    return Check(name="queue", ok=True, detail=f"readable: {state}")
 
 
 def _worker(beat: Beat | None) -> Check:

@@ -17,8 +17,8 @@ from server.prefer import Prefer, parse_prefer
 from server.problems import Problem, responses
 from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Process
 from server.services import Services
-from server.stores.dfm_review_jobs import Job, JobError, JobState
-from workers.actors import enqueue_review
+from server.stores.dfm_review_jobs import Job, JobState
+from workers.actors import NotQueuedError, put_on_queue
 from workers.file_broker import QueueDiskFullError
 
 log = logging.getLogger(__name__)
@@ -51,13 +51,14 @@ _STRING = {"schema": {"type": "string"}}
         200: {
             "model": Review,
             "description": "The review.",
-            "headers": {"Content-Location": _STRING, "Link": _STRING, "Vary": _STRING},
+            "headers": {"Content-Location": _STRING, "Job-Shared": _STRING, "Link": _STRING, "Vary": _STRING},
         },
         202: {
             "model": Job,
             "description": "The review is on its way; the job at `Location` says when it is done.",
             "headers": {
                 "Location": _STRING,
+                "Job-Shared": _STRING,
                 "Retry-After": _STRING,
                 "Preference-Applied": _STRING,
                 "Vary": _STRING,
@@ -82,45 +83,47 @@ async def review_model(
     With `Prefer: respond-async` it is answered 202 at once, and when the review takes longer than
     `Prefer: wait=N` or the service's own limit, it is answered 202 then. A part that cannot be reviewed
     is answered 422 with the reason and what to do about it.
+
+    While a review of the part in the same configuration is under way there is no second: whoever asks then
+    waits for the same job, and `Job-Shared: true` says so.
     """
     wanted = wanted or ReviewRequest()
     preferences = parse_prefer(request.headers.getlist("prefer"))
     with log_ids(model_id=model_id):
         await run_in_threadpool(services.models.get, model_id)
-        job = await run_in_threadpool(_ask, services, model_id, wanted, request_id, identity)
+        job, is_new = await run_in_threadpool(_ask, services, model_id, wanted, request_id, identity)
         waited_for = await _wait(services, job, preferences)
-        return await _answer(services, waited_for or job, preferences)
+        answer = await _answer(services, waited_for or job, preferences)
+        answer.headers["Job-Shared"] = "false" if is_new else "true"
+        return answer
 
 
-def _ask(services: Services, model_id: str, wanted: ReviewRequest, request_id: str, identity: str) -> Job:
-    """Write the intent down, then put the job on the queue; a job that cannot be queued is closed."""
-    job = services.jobs.create(model_id, wanted.process, wanted.limits, request_id=request_id, identity=identity)
+def _ask(services: Services, model_id: str, wanted: ReviewRequest, request_id: str, identity: str) -> tuple[Job, bool]:
+    """The job for this review, and whether it is new.
+
+    The intent is written down, then the job is put on the queue; one that cannot be queued is closed.
+    """
+    job, is_new = services.jobs.ask(model_id, wanted.process, wanted.limits, request_id=request_id, identity=identity)
     with log_ids(job_id=job.id):
+        if not is_new:
+            log.info("the review is under way already", extra={"asked_first_by_request": job.request_id})
+            return job, False
         try:
-            if services.broker is None:
-                raise ConnectionError("the queue could not be opened when the service started")
-            enqueue_review(services.broker, job)
-        except Exception as error:
-            log.exception("the job cannot be put on the queue")
-            raise _not_queued(services, job, error) from error
+            put_on_queue(services.jobs, services.broker, job)
+        except NotQueuedError as error:
+            raise problem_of_queue(error) from error
         log.info("review asked for", extra={"configuration": f"{job.process}/{job.limits}"})
-    return job
+    return job, True
 
 
-def _not_queued(services: Services, job: Job, cause: Exception) -> Problem:
-    error = JobError(
-        code="not_queued",
-        title="The review could not be queued",
-        detail=f"The job could not be put on the queue: {cause}",
-        advice="Ask again; if that does not help, the operator should look at /readyz.",
-    )
-    try:
-        services.jobs.transition(job.id, JobState.FAILED, reason=error.detail, error=error)
-    except OSError:
-        log.exception("the job cannot be closed either")
-    if isinstance(cause, QueueDiskFullError) or problems.is_disk_full(cause):
+def problem_of_queue(error: NotQueuedError) -> Problem:
+    """The problem for a job that could not be put on the queue."""
+    cause = error.__cause__
+    if isinstance(cause, QueueDiskFullError) or (cause and problems.is_disk_full(cause)):
         return problems.disk_full()
-    return Problem(503, error.code, error.detail, advice=error.advice, job=job.id, headers={"Retry-After": "5"})
+    why = error.error
+    headers = {"Retry-After": "5"}
+    return Problem(503, why.code, why.detail, title=why.title, advice=why.advice, job=error.job.id, headers=headers)
 
 
 async def _wait(services: Services, job: Job, preferences: Prefer) -> Job | None:
@@ -177,7 +180,7 @@ _STATUS = {
 
 def problem_of(job: Job) -> Problem:
     """The problem that a job without a result is answered with."""
-    if job.error is None:
+    if job.state is JobState.CANCELLED or job.error is None:
         return Problem(409, "job_cancelled", f"Job {job.id} was cancelled.", job=job.id)
     members: dict[str, Any] = {"advice": job.error.advice, "job": job.id}
     status = _STATUS.get(job.error.code, 422)

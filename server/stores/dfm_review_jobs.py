@@ -1,9 +1,15 @@
-"""Jobs: one document for each review that was asked for, written before anything is done about it."""
+"""Jobs: one document for each review that was asked for, written before anything is done about it.
+
+docs/contracts/jobs.md has the states, who may change them, and what a crash between two changes leaves.
+"""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import takewhile
 from pathlib import Path
 
 from pydantic import BaseModel, Field
@@ -11,9 +17,16 @@ from pydantic import BaseModel, Field
 from server._atomic_json import read_json, with_file_lock, write_json_atomic
 from server.clock import now
 from server.data_folder import DataFolder
-from server.ids import new_id
+from server.ids import first_id_at, new_id
 from server.review_options import LimitSet, Process
-from server.stores.errors import IllegalTransitionError, NotFoundError
+from server.stores.documents import Document, Documents, Kind
+from server.stores.errors import (
+    DamagedDocumentError,
+    IllegalTransitionError,
+    NewerDocumentError,
+    NotFoundError,
+)
+from server.stores.model_store import require_model
 from server.stores.paging import Page, ids_in, page_of
 from workers.file_broker import wake
 
@@ -33,21 +46,34 @@ class JobState(StrEnum):
 
     @property
     def is_final(self) -> bool:
+        """Whether the job has ended; only an operator can bring one back."""
         return not TRANSITIONS[self]
 
 
 _ENDS_WITHOUT_RESULT = frozenset({JobState.FAILED, JobState.DEAD, JobState.CANCELLED})
 
-# Running goes to running when a message is delivered again because its first worker went away.
+# Running goes to running when a message is delivered again because its first worker went away; queued and
+# retrying go to themselves when the message itself is lost and another is sent.
 TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
-    JobState.QUEUED: _ENDS_WITHOUT_RESULT | {JobState.RUNNING},
+    JobState.QUEUED: _ENDS_WITHOUT_RESULT | {JobState.QUEUED, JobState.RUNNING},
     JobState.RUNNING: _ENDS_WITHOUT_RESULT | {JobState.RUNNING, JobState.RETRYING, JobState.SUCCEEDED},
-    JobState.RETRYING: _ENDS_WITHOUT_RESULT | {JobState.RUNNING},
+    JobState.RETRYING: _ENDS_WITHOUT_RESULT | {JobState.RETRYING, JobState.RUNNING},
     JobState.SUCCEEDED: frozenset(),
     JobState.FAILED: frozenset(),
     JobState.DEAD: frozenset(),
     JobState.CANCELLED: frozenset(),
 }
+
+
+@dataclass
+class JobUnderWayError(Exception):
+    """A job cannot be brought back while another does the same."""
+
+    job_id: str
+    under_way: str
+
+    def __str__(self) -> str:
+        return f"Job {self.job_id} cannot be retried: job {self.under_way} is reviewing the same part."
 
 
 class JobError(BaseModel):
@@ -66,6 +92,7 @@ class JobChange(BaseModel):
     at: datetime
     attempt: int
     reason: str
+    code: str | None = Field(None, description="Name of the error that led to it.")
 
 
 class Job(BaseModel):
@@ -86,37 +113,89 @@ class Job(BaseModel):
     updated_at: datetime
     history: list[JobChange]
 
+    @property
+    def is_dead_letter(self) -> bool:
+        """Whether it ended without a result and an operator may retry or discard it."""
+        return self.state in (JobState.FAILED, JobState.DEAD)
+
+    @property
+    def tries(self) -> int:
+        """How often a worker began it since it was asked for, or brought back by an operator."""
+        return sum(change.state is JobState.RUNNING for change in self._since_queued())
+
+    @property
+    def was_starved(self) -> bool:
+        """Whether it timed out once because the machine was loaded."""
+        return any(change.code == "timed_out" for change in self._since_queued())
+
+    def _since_queued(self) -> Iterable[JobChange]:
+        return takewhile(lambda change: change.state is not JobState.QUEUED, reversed(self.history))
+
+
+@dataclass(frozen=True)
+class _InFlight:
+    """The latest job for each configuration that a model was to be reviewed in; it may have ended since."""
+
+    path: Path
+    jobs: dict[str, str]
+
+
+_JOB = Kind("job", Job)
+
 
 class ReviewJobs:
-    """The jobs in one data folder."""
+    """The jobs in one data folder.
+
+    Everything that reads a job raises NotFoundError, DamagedDocumentError and NewerDocumentError; everything
+    that writes one is durable when it returns, and raises OSError and LockTimeoutError as well.
+    """
 
     def __init__(self, data: DataFolder) -> None:
         self.data = data
+        self._documents = Documents(data, _JOB)
+
+    def ask(
+        self, model_id: str, process: Process, limits: LimitSet, *, request_id: str, identity: str
+    ) -> tuple[Job, bool]:
+        """The job for this review, and whether it is new: while one is under way, there is no other.
+
+        Raises NotFoundError for the model too.
+        """
+        with self._in_flight(model_id) as in_flight:
+            under_way = self._under_way(in_flight, _configuration(process, limits))
+            if under_way is not None:
+                return under_way, False
+            job = _new_job(model_id, process, limits, request_id=request_id, identity=identity)
+            # Named before it is written: a name without a job is harmless, but a job without a name could
+            # be joined by nobody.
+            self._name(in_flight, job)
+            self._documents.create(self._path(job.id), job)
+        return job, True
 
     def create(self, model_id: str, process: Process, limits: LimitSet, *, request_id: str, identity: str) -> Job:
-        """Write down that a review is wanted; durable when this returns. Raises OSError."""
-        at = now()
-        job = Job(
-            id=new_id(),
-            model_id=model_id,
-            process=process,
-            limits=limits,
-            state=JobState.QUEUED,
-            request_id=request_id,
-            identity=identity,
-            created_at=at,
-            updated_at=at,
-            history=[JobChange(state=JobState.QUEUED, at=at, attempt=0, reason="requested")],
-        )
-        self._write(job)
-        return job
+        """Write down that a review is wanted, whatever else is under way."""
+        job = _new_job(model_id, process, limits, request_id=request_id, identity=identity)
+        return self._documents.create(self._path(job.id), job).content
 
     def get(self, job_id: str) -> Job:
-        """Raises NotFoundError."""
+        """The job as it is now."""
+        return self.document(job_id).content
+
+    def document(self, job_id: str) -> Document[Job]:
+        """The job with the revision of its document."""
+        return self._documents.read(self._path(job_id))
+
+    def version(self, job_id: str) -> object:
+        """Equal to what it was before if the job has not changed since; costs one `stat`. Raises NotFoundError."""
         try:
-            return Job.model_validate(read_json(self._path(job_id)))
+            status = self._path(job_id).stat()
         except FileNotFoundError:
             raise NotFoundError("job", job_id) from None
+        return status.st_ino, status.st_mtime_ns
+
+    def ids(self) -> list[str]:
+        """All jobs, newest first."""
+        return ids_in(self.data.jobs, ".json")
 
     def list(
         self,
@@ -125,19 +204,30 @@ class ReviewJobs:
         cursor: str | None = None,
         model_id: str | None = None,
         state: JobState | None = None,
+        code: str | None = None,
+        since: datetime | None = None,
     ) -> Page[Job]:
-        """Newest first, those of one model or in one state if asked.
+        """Newest first: those of one model, in one state, with one error code, asked for since a moment.
 
         A damaged document is left out and logged.
         """
 
-        def wanted(job_id: str) -> Job | None:
-            job = self._if_readable(job_id)
-            if job is None or model_id not in (None, job.model_id) or state not in (None, job.state):
-                return None
-            return job
+        def wanted(job: Job) -> bool:
+            return (
+                model_id in (None, job.model_id)
+                and state in (None, job.state)
+                and code in (None, job.error.code if job.error else None)
+            )
 
-        return page_of(ids_in(self.data.jobs, ".json"), wanted, limit=limit, cursor=cursor)
+        def load(job_id: str) -> Job | None:
+            job = self._if_readable(job_id)
+            return job if job and wanted(job) else None
+
+        ids = self.ids()
+        if since is not None:
+            first = first_id_at(since)
+            ids = [job_id for job_id in ids if job_id >= first]
+        return page_of(ids, load, limit=limit, cursor=cursor)
 
     def transition(
         self,
@@ -147,49 +237,70 @@ class ReviewJobs:
         reason: str,
         run_id: str | None = None,
         error: JobError | None = None,
+        code: str | None = None,
+        revision: int | None = None,
     ) -> Job:
-        """Move a job on and wake who waits for it; durable when this returns.
+        """Move a job on and wake who waits for it; `code` names the error that led to this, if one did.
 
-        Going to RUNNING begins the next attempt. Raises NotFoundError, IllegalTransitionError, OSError
-        and LockTimeoutError.
+        Going to RUNNING begins the next attempt. Raises IllegalTransitionError, and RevisionConflictError
+        if `revision` is given and the job has changed since.
         """
-        with with_file_lock(self._path(job_id)):
-            job = self.get(job_id)
+
+        def moved(job: Job) -> Job:
             if state not in TRANSITIONS[job.state]:
                 raise IllegalTransitionError(f"Job {job_id} is {job.state}; it cannot become {state}.")
-            at = now()
-            attempts = job.attempts + (state is JobState.RUNNING)
-            change = JobChange(state=state, at=at, attempt=attempts, reason=reason)
-            job = job.model_copy(
-                update={
-                    "state": state,
-                    "stage": None,
-                    "attempts": attempts,
-                    "run_id": run_id,
-                    "error": error,
-                    "updated_at": at,
-                    "history": [*job.history, change],
-                }
+            return _moved(job, state, reason, code=code or (error.code if error else None)).model_copy(
+                update={"run_id": run_id, "error": error}
             )
-            self._write(job)
-        self._wake(job)
-        return job
+
+        return self._change(job_id, moved, expected=None if revision is None else (revision,))
+
+    def bring_back(self, job_id: str, *, reason: str) -> Job:
+        """Queue a dead letter again, with all its attempts before it.
+
+        Raises IllegalTransitionError if it is none, JobUnderWayError if its part is being reviewed in the same
+        configuration, and NotFoundError for the model too.
+        """
+
+        def back(job: Job) -> Job:
+            _check_dead_letter(job, "retried")
+            return _moved(job, JobState.QUEUED, reason).model_copy(update={"error": None})
+
+        job = self.get(job_id)
+        with self._in_flight(job.model_id) as in_flight:
+            under_way = self._under_way(in_flight, _configuration(job.process, job.limits))
+            if under_way is not None and under_way.id != job_id:
+                raise JobUnderWayError(job_id, under_way.id)
+            self._name(in_flight, job)
+            return self._change(job_id, back)
+
+    def discard(self, job_id: str, *, reason: str) -> Job:
+        """Take a job off the dead letters for good; it becomes CANCELLED and keeps its error.
+
+        Raises IllegalTransitionError if it is none.
+        """
+
+        def discarded(job: Job) -> Job:
+            _check_dead_letter(job, "discarded")
+            return _moved(job, JobState.CANCELLED, reason)
+
+        return self._change(job_id, discarded)
 
     def set_stage(self, job_id: str, stage: str) -> None:
-        """Say what a running job is doing; no effect on one that is not running. Raises as `transition`."""
-        with with_file_lock(self._path(job_id)):
-            job = self.get(job_id)
-            if job.state is not JobState.RUNNING:
-                return
-            self._write(job.model_copy(update={"stage": stage, "updated_at": now()}))
-        self._wake(job)
+        """Say what a running job is doing; no effect on one that is not running."""
 
-    def _wake(self, job: Job) -> None:
+        def staged(job: Job) -> Job:
+            if job.state is not JobState.RUNNING:
+                return job
+            return job.model_copy(update={"stage": stage, "updated_at": now()})
+
+        self._change(job_id, staged)
+
+    def _change(self, job_id: str, change: Callable[[Job], Job], expected: Collection[int] | None = None) -> Job:
+        job = self._documents.change(self._path(job_id), change, expected=expected).content
         wake(self.data.wake)
         log.debug("job changed", extra={"job_id": job.id, "state": job.state.value})
-
-    def _write(self, job: Job) -> None:
-        write_json_atomic(self._path(job.id), job.model_dump(mode="json"))
+        return job
 
     def _path(self, job_id: str) -> Path:
         return self.data.jobs / f"{job_id}.json"
@@ -199,6 +310,72 @@ class ReviewJobs:
             return self.get(job_id)
         except NotFoundError:
             return None
-        except ValueError as error:
-            log.error("the job's document is damaged", extra={"job_id": job_id, "error": str(error)})
+        except (DamagedDocumentError, NewerDocumentError) as error:
+            log.error("the job's document cannot be read", extra={"job_id": job_id, "error": str(error)})
             return None
+
+    # -- one job for the same part in the same configuration ------------------------------------------------
+
+    @contextmanager
+    def _in_flight(self, model_id: str) -> Iterator[_InFlight]:
+        """What is under way for a model; nobody else can add to it. Raises NotFoundError for the model."""
+        require_model(self.data, model_id)
+        path = self.data.model(model_id) / "jobs-in-flight.json"
+        with with_file_lock(path):
+            try:
+                jobs = read_json(path)
+            except FileNotFoundError:
+                jobs = {}
+            except ValueError as error:
+                log.error("it is not known what is under way; a review may be done twice", extra={"error": str(error)})
+                jobs = {}
+            yield _InFlight(path, jobs)
+
+    def _under_way(self, in_flight: _InFlight, configuration: str) -> Job | None:
+        job_id = in_flight.jobs.get(configuration)
+        job = self._if_readable(job_id) if job_id else None
+        return job if job and not job.state.is_final else None
+
+    def _name(self, in_flight: _InFlight, job: Job) -> None:
+        jobs = in_flight.jobs | {_configuration(job.process, job.limits): job.id}
+        write_json_atomic(in_flight.path, jobs)
+
+
+def _configuration(process: Process, limits: LimitSet) -> str:
+    return f"{process}/{limits}"
+
+
+def _new_job(model_id: str, process: Process, limits: LimitSet, *, request_id: str, identity: str) -> Job:
+    at = now()
+    return Job(
+        id=new_id(),
+        model_id=model_id,
+        process=process,
+        limits=limits,
+        state=JobState.QUEUED,
+        request_id=request_id,
+        identity=identity,
+        created_at=at,
+        updated_at=at,
+        history=[JobChange(state=JobState.QUEUED, at=at, attempt=0, reason="requested")],
+    )
+
+
+def _moved(job: Job, state: JobState, reason: str, *, code: str | None = None) -> Job:
+    at = now()
+    attempts = job.attempts + (state is JobState.RUNNING)
+    change = JobChange(state=state, at=at, attempt=attempts, reason=reason, code=code)
+    return job.model_copy(
+        update={
+            "state": state,
+            "stage": None,
+            "attempts": attempts,
+            "updated_at": at,
+            "history": [*job.history, change],
+        }
+    )
+
+
+def _check_dead_letter(job: Job, what: str) -> None:
+    if not job.is_dead_letter:
+        raise IllegalTransitionError(f"Job {job.id} is {job.state}; only one that is failed or dead can be {what}.")

@@ -170,8 +170,7 @@ def test_what_may_pass_is_tried_again(
         assert states == ["queued", *["running", "retrying"] * 3, "running", "dead"]
         assert done.attempts == actors.MAX_ATTEMPTS
         assert done.error is not None and done.error.code in ("worker_lost", "storage_error")
-        [letter] = services.broker.dead_letters("reviews")
-        assert letter.message.args == (job.id, "req-1")
+        assert services.broker.dead_letters("reviews") == []
 
 
 @pytest.mark.usefixtures("worker")

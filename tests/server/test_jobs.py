@@ -45,6 +45,7 @@ def test_any_sequence_of_transitions(jobs: ReviewJobs, asked: list[JobState]) ->
         may = before.state not in FINAL and (
             state in FINAL - {JobState.SUCCEEDED}
             or state is JobState.RUNNING
+            or (state is before.state)
             or (before.state is JobState.RUNNING and state in (JobState.RETRYING, JobState.SUCCEEDED))
         )
         if may:
@@ -68,9 +69,9 @@ WAY_TO = {
     **{state: [JobState.RUNNING, state] for state in FINAL},
 }
 MAY_FOLLOW = {
-    JobState.QUEUED: {JobState.RUNNING, JobState.FAILED, JobState.DEAD, JobState.CANCELLED},
+    JobState.QUEUED: {JobState.QUEUED, JobState.RUNNING, JobState.FAILED, JobState.DEAD, JobState.CANCELLED},
     JobState.RUNNING: {JobState.RUNNING, JobState.RETRYING, *FINAL},
-    JobState.RETRYING: {JobState.RUNNING, JobState.FAILED, JobState.DEAD, JobState.CANCELLED},
+    JobState.RETRYING: {JobState.RETRYING, JobState.RUNNING, JobState.FAILED, JobState.DEAD, JobState.CANCELLED},
     **{state: set() for state in FINAL},
 }
 

@@ -95,7 +95,7 @@ def test_the_services_own_limit_holds(settings: Settings) -> None:
             answer = client.post(f"/api/models/{model_id}/dfm/review-v2", headers=headers)
             assert answer.status_code == 202
         assert app.state.services.waiter is not None
-        assert not app.state.services.waiter._waiting
+        assert not app.state.services.waiter._followers
 
 
 def test_respond_async_with_a_wait_is_answered_when_done(
@@ -107,23 +107,38 @@ def test_respond_async_with_a_wait_is_answered_when_done(
     assert (answer.status_code, answer.headers["preference-applied"]) == (200, "wait=10")
 
 
-def test_thirty_wait_at_once_and_each_gets_its_own(
+def test_thirty_ask_at_once_and_share_one_job(
     client: TestClient, model_id: str, services: Services, succeed: Finish
 ) -> None:
-    def ask(_: int) -> Any:  # noqa: ANN401 - a response
-        return client.post(f"/api/models/{model_id}/dfm/review-v2")
+    def ask(number: int) -> Any:  # noqa: ANN401 - a response
+        body = {"limits": "mtk" if number % 3 == 0 else "default"}
+        return client.post(f"/api/models/{model_id}/dfm/review-v2", json=body)
 
-    def all_queued() -> list[Job]:
-        jobs = services.jobs.list(limit=100).items
-        return jobs if len(jobs) == 30 else []
+    def all_wait() -> bool:
+        assert services.waiter is not None
+        return sum(map(len, services.waiter._followers.values())) == 30
 
     with ThreadPoolExecutor(30) as pool:
         answers = pool.map(ask, range(30))
-        wait_until(all_queued)
-        for job in all_queued():
+        wait_until(all_wait)
+        jobs = services.jobs.list(limit=100).items
+        for job in jobs:
             succeed(job)
-        locations = {answer.headers["content-location"] for answer in answers}
-    assert len(locations) == 30
+        answered = list(answers)
+    assert {job.limits for job in jobs} == {"default", "mtk"} and len(jobs) == 2
+    assert {answer.status_code for answer in answered} == {200}
+    assert len({answer.headers["content-location"] for answer in answered}) == 2
+    assert sorted(answer.headers["job-shared"] for answer in answered) == ["false"] * 2 + ["true"] * 28
+    assert services.broker is not None
+    assert services.broker.message_ids("reviews") == {job.id for job in jobs}
+
+
+def test_a_review_that_has_ended_is_not_joined(client: TestClient, model_id: str, services: Services) -> None:
+    prefer = {"Prefer": "respond-async"}
+    first = client.post(f"/api/models/{model_id}/dfm/review-v2", headers=prefer).json()
+    services.jobs.transition(first["id"], JobState.CANCELLED, reason="no longer wanted")
+    second = client.post(f"/api/models/{model_id}/dfm/review-v2", headers=prefer)
+    assert second.json()["id"] != first["id"] and second.headers["job-shared"] == "false"
 
 
 @pytest.mark.parametrize(
@@ -197,7 +212,7 @@ def test_what_cannot_be_asked_for_names_what_can(
 def test_a_job_that_cannot_be_queued_is_closed(
     client: TestClient, model_id: str, services: Services, error: Exception, status: int, code: str
 ) -> None:
-    with mock.patch("server.api.reviews.enqueue_review", side_effect=error):
+    with mock.patch("workers.actors.enqueue_review", side_effect=error):
         answer = client.post(f"/api/models/{model_id}/dfm/review-v2")
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     [job] = services.jobs.list(limit=10).items

@@ -1,0 +1,76 @@
+"""Which broker carries the jobs: RAPIDDRAFT_BROKER_URL chooses. docs/contracts/jobs.md says what each guarantees."""
+
+from collections import Counter
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from dramatiq import Broker
+
+from server.data_folder import DataFolder
+from server.settings import Settings
+from workers.file_broker import FileBroker
+
+
+def build(settings: Settings) -> Broker:
+    """The broker of this installation, without actors.
+
+    Raises what FileBroker raises for a file that it cannot use; Redis and RabbitMQ are first connected to
+    when they are used.
+    """
+    scheme = urlsplit(settings.broker_url).scheme
+    if scheme in ("redis", "rediss"):
+        from dramatiq.brokers.redis import RedisBroker
+
+        return RedisBroker(url=settings.broker_url)  # type: ignore[no-untyped-call]
+    if scheme in ("amqp", "amqps"):
+        from dramatiq.brokers.rabbitmq import RabbitmqBroker
+
+        # Without the confirmation, a message could be lost after `enqueue` has returned.
+        return RabbitmqBroker(url=settings.broker_url, confirm_delivery=True)
+    data = DataFolder(settings.data_dir)
+    file = Path(unquote(urlsplit(settings.broker_url).path)) if settings.broker_url else data.queue
+    return FileBroker(file, lease_seconds=settings.broker_lease_seconds, wake_folder=data.queue_wake)
+
+
+def can_be_asked(broker: Broker) -> bool:
+    """Whether the broker can tell which messages it has."""
+    return isinstance(broker, FileBroker)
+
+
+def live_message_ids(broker: Broker, queue: str) -> set[str]:
+    """The messages of `queue` that have no answer yet; none from a broker that cannot be asked.
+
+    Raises BrokerError.
+    """
+    return broker.message_ids(queue) if isinstance(broker, FileBroker) else set()
+
+
+def dead_letter_counts(broker: Broker, queue: str) -> Counter[str]:
+    """How often each message of `queue` became a dead letter; empty from a broker that cannot be asked.
+
+    Raises BrokerError.
+    """
+    letters = broker.dead_letters(queue) if isinstance(broker, FileBroker) else []
+    return Counter(letter.message_id for letter in letters)
+
+
+def state_of(broker: Broker, queue: str) -> str:
+    """How full `queue` is, in words. Raises what the broker's client raises when it cannot be reached."""
+    if isinstance(broker, FileBroker):
+        counts = broker.counts(queue)
+        return f"{counts.waiting} waiting, {counts.delayed} delayed, {counts.held} held"
+    if hasattr(broker, "get_queue_message_counts"):  # RabbitMQ
+        waiting, delayed, _dead = broker.get_queue_message_counts(queue)
+        return f"{waiting} waiting, {delayed} delayed"
+    return f"{broker.do_qsize(queue)} waiting, delayed or held"  # type: ignore[attr-defined]  # Redis
+
+
+def purge_dead_letters(broker: Broker, queue: str, message_id: str) -> None:
+    """Remove what is left of a message among the dead letters, where they can be told apart.
+
+    Redis and RabbitMQ let theirs expire. Raises BrokerError.
+    """
+    if isinstance(broker, FileBroker):
+        for letter in broker.dead_letters(queue):
+            if letter.message_id == message_id:
+                broker.purge_dead_letter(letter.id)
