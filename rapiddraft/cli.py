@@ -8,6 +8,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
+from rapiddraft import commands_jobs
 from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Process
 from server.settings import get_settings
 from server.stores.part_format import HEAD_BYTES, what_instead_of_step
@@ -18,6 +19,7 @@ COULD_NOT_REVIEW = 2
 SEVERITIES = ("critical", "major", "minor", "info")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Manufacturability review of CAD parts.")
+app.add_typer(commands_jobs.app, name="jobs")
 errors = Console(stderr=True, highlight=False)
 
 

@@ -16,7 +16,13 @@ from server.observability.logging import log_ids
 from server.settings import Settings
 from server.stores.analysis_runs import AnalysisRuns
 from server.stores.dfm_review_jobs import Job, JobError, JobState, ReviewJobs
-from server.stores.errors import AlreadyExistsError, IllegalTransitionError, NotFoundError
+from server.stores.errors import (
+    AlreadyExistsError,
+    DamagedDocumentError,
+    IllegalTransitionError,
+    NewerDocumentError,
+    NotFoundError,
+)
 from server.stores.model_store import ModelStore
 from workers import brokers
 from workers.errors import PartError
@@ -152,7 +158,7 @@ class Reviewer:
         again = job.state is JobState.RUNNING
         reason = "delivered again: the worker that had it went away" if again else "a worker took it"
         if job.tries >= MAX_ATTEMPTS:
-            self._end(job, JobState.DEAD, WORKER_LOST_EACH_TIME)
+            self._end_without_attempt(job)
             return
         started = time.perf_counter()
         job = self.jobs.transition(job.id, JobState.RUNNING, reason=reason)
@@ -184,6 +190,9 @@ class Reviewer:
     def _review(self, job: Job) -> dict[str, float]:
         """Review the part, keep the run, and return how long each stage took, in ms."""
         model = self.models.get(job.model_id)
+        if self._is_reviewed(job):
+            self._end(job, JobState.SUCCEEDED, run_id=job.id)
+            return {}
         payload = {
             "path": str(self.models.part_file(model.id)),
             "name": model.name,
@@ -205,6 +214,20 @@ class Reviewer:
         self._end(job, JobState.SUCCEEDED, run_id=job.id)
         timings: dict[str, float] = review.get("timings_ms", {})
         return timings
+
+    def _is_reviewed(self, job: Job) -> bool:
+        """Whether an earlier attempt kept its run, and was lost before it could say so."""
+        try:
+            self.runs.get(job.model_id, job.id)
+        except NotFoundError:
+            return False
+        return True
+
+    def _end_without_attempt(self, job: Job) -> None:
+        if self._is_reviewed(job):
+            self._end(job, JobState.SUCCEEDED, run_id=job.id)
+        else:
+            self._end(job, JobState.DEAD, WORKER_LOST_EACH_TIME)
 
     def _report_stage(self, job: Job, stage: str) -> None:
         try:
@@ -251,7 +274,7 @@ class _Ended:
             return self._jobs.get(self._job_id).state.is_final
         except NotFoundError:
             return True
-        except (OSError, ValueError) as error:
+        except (OSError, LockTimeoutError, DamagedDocumentError, NewerDocumentError) as error:
             log.warning("cannot see whether the job is still wanted", extra={"error": str(error)})
             return False
 

@@ -17,6 +17,7 @@ from server.clock import now
 from server.data_folder import DataFolder
 from server.observability.logging import log_ids
 from server.settings import Settings
+from server.stores.analysis_runs import AnalysisRuns
 from server.stores.dfm_review_jobs import Job, JobError, JobState, ReviewJobs
 from server.stores.documents import Document
 from server.stores.errors import (
@@ -46,6 +47,7 @@ class Reconciler:
         self._broker = broker
         self._data = DataFolder(settings.data_dir)
         self._jobs = ReviewJobs(self._data)
+        self._runs = AnalysisRuns(self._data)
         self._ended: dict[str, object] = {}  # versions of jobs seen to have ended: not read again
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
@@ -129,7 +131,7 @@ class Reconciler:
                 self._close(found, JobState.FAILED, actors.model_removed(NotFoundError("model", job.model_id)))
             elif has_message:
                 return False
-            elif given_up:
+            elif given_up and not self._is_reviewed(job):
                 self._close(found, JobState.DEAD, actors.WORKER_LOST_EACH_TIME)
             else:
                 self._send_again(found)
@@ -138,6 +140,13 @@ class Reconciler:
             return False
         except LockTimeoutError as error:
             log.warning("cannot look after a job", extra={"error": str(error)})
+            return False
+        return True
+
+    def _is_reviewed(self, job: Job) -> bool:
+        try:
+            self._runs.get(job.model_id, job.id)
+        except NotFoundError:
             return False
         return True
 

@@ -3,6 +3,7 @@
 import logging
 from typing import Annotated
 
+from dramatiq.errors import BrokerError
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
@@ -46,6 +47,8 @@ def retry_job(job_id: JobId, services: ServicesDep, identity: IdentityDep, respo
         raise _refused(job_id, refused) from None
     except NotQueuedError as error:
         raise problem_of_queue(error) from error
+    except BrokerError as error:
+        raise _queue_unusable(error) from error
     response.headers["Location"] = f"/api/jobs/{job_id}"
     log.info("dead letter retried", extra={"job_id": job_id, "model_id": job.model_id})
     return job
@@ -58,6 +61,8 @@ def discard_job(job_id: JobId, services: ServicesDep, identity: IdentityDep) -> 
         job = dead_letters.discard(services.jobs, services.broker, job_id, by=identity)
     except IllegalTransitionError as refused:
         raise _refused(job_id, refused) from None
+    except BrokerError as error:
+        raise _queue_unusable(error) from error
     log.info("dead letter discarded", extra={"job_id": job_id, "model_id": job.model_id})
     return job
 
@@ -65,3 +70,7 @@ def discard_job(job_id: JobId, services: ServicesDep, identity: IdentityDep) -> 
 def _refused(job_id: str, refusal: Exception) -> Problem:
     code = "job_under_way" if isinstance(refusal, JobUnderWayError) else "not_a_dead_letter"
     return Problem(409, code, str(refusal), job=job_id)
+
+
+def _queue_unusable(error: BrokerError) -> Problem:
+    return Problem(503, "queue_not_usable", f"The job stays as it is: {error}", headers={"Retry-After": "5"})
