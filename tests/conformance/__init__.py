@@ -1,0 +1,1 @@
+"""Dramatiq's own test suite against FileBroker: `make conformance`."""
