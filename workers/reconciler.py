@@ -131,7 +131,10 @@ class Reconciler:
                 self._close(found, JobState.FAILED, actors.model_removed(NotFoundError("model", job.model_id)))
             elif has_message:
                 return False
-            elif given_up and not self._is_reviewed(job):
+            elif self._is_reviewed(job):
+                reason = "an earlier attempt kept the review, and was lost before it could say so"
+                self._jobs.transition(job.id, JobState.SUCCEEDED, reason=reason, run_id=job.id, revision=found.revision)
+            elif given_up:
                 self._close(found, JobState.DEAD, actors.WORKER_LOST_EACH_TIME)
             else:
                 self._send_again(found)

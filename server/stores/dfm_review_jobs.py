@@ -53,11 +53,12 @@ class JobState(StrEnum):
 _ENDS_WITHOUT_RESULT = frozenset({JobState.FAILED, JobState.DEAD, JobState.CANCELLED})
 
 # Running goes to running when a message is delivered again because its first worker went away; queued and
-# retrying go to themselves when the message itself is lost and another is sent.
+# retrying go to themselves when the message itself is lost and another is sent; retrying goes to succeeded
+# when the attempt before turns out to have kept its run.
 TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
     JobState.QUEUED: _ENDS_WITHOUT_RESULT | {JobState.QUEUED, JobState.RUNNING},
     JobState.RUNNING: _ENDS_WITHOUT_RESULT | {JobState.RUNNING, JobState.RETRYING, JobState.SUCCEEDED},
-    JobState.RETRYING: _ENDS_WITHOUT_RESULT | {JobState.RETRYING, JobState.RUNNING},
+    JobState.RETRYING: _ENDS_WITHOUT_RESULT | {JobState.RETRYING, JobState.RUNNING, JobState.SUCCEEDED},
     JobState.SUCCEEDED: frozenset(),
     JobState.FAILED: frozenset(),
     JobState.DEAD: frozenset(),
@@ -140,7 +141,7 @@ class _InFlight:
     jobs: dict[str, str]
 
 
-_JOB = Kind("job", Job)
+JOB_KIND = Kind("job", Job)
 
 
 class ReviewJobs:
@@ -152,7 +153,7 @@ class ReviewJobs:
 
     def __init__(self, data: DataFolder) -> None:
         self.data = data
-        self._documents = Documents(data, _JOB)
+        self._documents = Documents(data, JOB_KIND)
 
     def ask(
         self, model_id: str, process: Process, limits: LimitSet, *, request_id: str, identity: str

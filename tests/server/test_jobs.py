@@ -47,6 +47,7 @@ def test_any_sequence_of_transitions(jobs: ReviewJobs, asked: list[JobState]) ->
             or state is JobState.RUNNING
             or (state is before.state)
             or (before.state is JobState.RUNNING and state in (JobState.RETRYING, JobState.SUCCEEDED))
+            or (before.state is JobState.RETRYING and state is JobState.SUCCEEDED)
         )
         if may:
             after = jobs.transition(job.id, state, reason="because")
@@ -71,7 +72,7 @@ WAY_TO = {
 MAY_FOLLOW = {
     JobState.QUEUED: {JobState.QUEUED, JobState.RUNNING, JobState.FAILED, JobState.DEAD, JobState.CANCELLED},
     JobState.RUNNING: {JobState.RUNNING, JobState.RETRYING, *FINAL},
-    JobState.RETRYING: {JobState.RETRYING, JobState.RUNNING, JobState.FAILED, JobState.DEAD, JobState.CANCELLED},
+    JobState.RETRYING: {JobState.RETRYING, JobState.RUNNING, *FINAL},
     **{state: set() for state in FINAL},
 }
 
@@ -191,7 +192,7 @@ def test_of_many_runs_with_one_id_at_once_one_is_kept(services: Services, model_
 
 
 def test_no_run_of_a_model_that_is_gone(services: Services, model_id: str) -> None:
-    services.models.remove(model_id)
+    services.models.remove(model_id, who="admin")
     with pytest.raises(NotFoundError, match="model"):
         services.runs.add(model_id, new_id(), {}, job_id=new_id())
     assert not services.data.model(model_id).exists()
