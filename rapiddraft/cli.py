@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from rapiddraft import commands_jobs
+from rapiddraft import commands_jobs, commands_verify
 from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Process
 from server.settings import get_settings
 from server.stores.part_format import HEAD_BYTES, what_instead_of_step
@@ -20,6 +20,7 @@ SEVERITIES = ("critical", "major", "minor", "info")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Manufacturability review of CAD parts.")
 app.add_typer(commands_jobs.app, name="jobs")
+app.command()(commands_verify.verify)
 errors = Console(stderr=True, highlight=False)
 
 

@@ -110,7 +110,9 @@ def with_file_lock(path: Path, timeout: float = LOCK_WAIT_SECONDS) -> Iterator[N
     try:
         yield
     finally:
-        # While it is held, and as the very last thing: who waits on the unlinked file sees that it has no
-        # name any more and starts over, and who comes now makes a new one and finds the work done.
-        lock_file.unlink(missing_ok=True)
-        lock.release()
+        # Unlinked while it is held, as the very last thing: who waits on the file sees that it has no name any
+        # more and starts over, and who comes now makes a new one and finds the work done.
+        try:
+            lock_file.unlink(missing_ok=True)
+        finally:
+            lock.release()

@@ -29,9 +29,9 @@ class DataFolder:
         return self.root / "uploads"
 
     @property
-    def removed(self) -> Path:
-        """Models on their way out."""
-        return self.root / "removed"
+    def removed_models(self) -> Path:
+        """What is kept of a removed model: its activity log."""
+        return self.root / "removed-models"
 
     @property
     def models(self) -> Path:
@@ -73,6 +73,9 @@ class DataFolder:
     def model(self, model_id: str) -> Path:
         return self.models / model_id
 
+    def removed_model(self, model_id: str) -> Path:
+        return self.removed_models / model_id
+
     def prepare(self) -> None:
         """Make the folders that are missing. Raises OSError where that is not possible."""
         self.root.mkdir(parents=True, exist_ok=True)
@@ -80,7 +83,7 @@ class DataFolder:
         self.run.chmod(_PRIVATE)  # it may have been made before, by another process
         for folder in (
             self.uploads,
-            self.removed,
+            self.removed_models,
             self.models,
             self.models_by_sha256,
             self.jobs,

@@ -10,7 +10,20 @@ from starlette.types import ASGIApp
 
 from rapiddraft import __version__
 from server import problems
-from server.api import admin, analysis_runs, docs_page, health, jobs, metrics, models, reviews, tickets
+from server.api import (
+    activity,
+    admin,
+    analysis_runs,
+    checklist,
+    design_reviews,
+    docs_page,
+    health,
+    jobs,
+    metrics,
+    models,
+    reviews,
+    tickets,
+)
 from server.api.openapi import DESCRIPTION, TAGS, describe
 from server.middleware.access_log import AccessLog
 from server.middleware.authentication import Authentication
@@ -56,8 +69,10 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.services = services
     problems.install(app)
-    for resource in (models, reviews, analysis_runs, jobs, admin, tickets, health, metrics):
+    for resource in (models, reviews, analysis_runs, jobs, admin, tickets, design_reviews, checklist, activity):
         app.include_router(resource.router)
+    for operation in (health, metrics):
+        app.include_router(operation.router)
     docs_page.install(app)
     return app
 

@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from server._atomic_json import LockTimeoutError
 from server.middleware.request_id import request_id_of
-from server.stores.errors import NotFoundError
+from server.stores.errors import DamagedDocumentError, NewerDocumentError, NotFoundError, RevisionConflictError
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ TITLES = {
     404: "Not found",
     405: "Method not allowed",
     409: "Conflict",
+    412: "Changed meanwhile",
     413: "Too large",
     415: "Unsupported media type",
     422: "Cannot be processed",
@@ -134,6 +135,34 @@ async def _on_not_found(request: Request, error: Exception) -> JSONResponse:
     return problem_response(request.scope, Problem(404, f"{error.kind.replace(' ', '_')}_not_found", str(error)))
 
 
+async def _on_conflict(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RevisionConflictError)
+    problem = Problem(
+        412,
+        "revision_conflict",
+        str(error),
+        headers={"ETag": f'"{error.current}"'},
+        advice="Read it again, see what the other change did, and send yours with the new ETag.",
+        current_revision=error.current,
+    )
+    return problem_response(request.scope, problem)
+
+
+async def _on_damaged(request: Request, error: Exception) -> JSONResponse:
+    problem = Problem(
+        500,
+        "document_damaged",
+        str(error),
+        advice="The damaged file was kept; the operator finds it named at /readyz.",
+    )
+    return problem_response(request.scope, problem)
+
+
+async def _on_newer(request: Request, error: Exception) -> JSONResponse:
+    problem = Problem(500, "document_newer", str(error), advice="The operator should update RapidDraft again.")
+    return problem_response(request.scope, problem)
+
+
 async def _on_locked(request: Request, error: Exception) -> JSONResponse:
     problem = Problem(503, "locked", str(error), headers={"Retry-After": "1"})
     return problem_response(request.scope, problem)
@@ -141,10 +170,13 @@ async def _on_locked(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_os_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, OSError)
-    if not is_disk_full(error):
-        raise error
-    log.error("the disk is full", exc_info=error)
-    return problem_response(request.scope, disk_full())
+    if is_disk_full(error):
+        log.error("the disk is full", exc_info=error)
+        return problem_response(request.scope, disk_full())
+    if error.errno in _STORAGE_TROUBLE:
+        log.error("the data folder cannot be used", exc_info=error)
+        return problem_response(request.scope, storage_unavailable(error))
+    raise error
 
 
 async def _on_bug(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001 - a handler's signature
@@ -167,10 +199,30 @@ def disk_full() -> Problem:
     )
 
 
+# What an operator can mend, and a client may then ask again for; any other OSError is a bug of ours.
+_STORAGE_TROUBLE = frozenset(
+    {errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.ENODEV, errno.ESTALE}
+)
+
+
+def storage_unavailable(error: OSError) -> Problem:
+    """The problem for a data folder that cannot be used just now: read-only, failing, too many open files."""
+    return Problem(
+        503,
+        "storage_unavailable",
+        f"The data folder cannot be used just now ({error.strerror}); nothing of this was kept.",
+        advice="Send it again later; if that does not help, the operator should look at /readyz.",
+        headers={"Retry-After": "5"},
+    )
+
+
 _HANDLERS = {
     HTTPException: _on_http_error,
     RequestValidationError: _on_invalid,
     NotFoundError: _on_not_found,
+    RevisionConflictError: _on_conflict,
+    DamagedDocumentError: _on_damaged,
+    NewerDocumentError: _on_newer,
     LockTimeoutError: _on_locked,
     OSError: _on_os_error,
     Exception: _on_bug,

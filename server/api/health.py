@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from server.api.parameters import ServicesDep
 from server.problems import Problem, ProblemDocument, problem_response
 from server.services import Services
+from server.stores import damage
 from server.stores.worker_heartbeat import Beat, SelfCheck, last_beat
 from workers import brokers
 from workers.actors import QUEUE
@@ -72,6 +73,7 @@ def _readiness(services: Services) -> Readiness:
     beat = last_beat(services.settings)
     checks = [
         _data_folder(services),
+        _documents(services),
         _queue(services),
         _worker(beat),
         _reported("kernel", beat.kernel if beat else None),
@@ -93,6 +95,22 @@ def _data_folder(services: Services) -> Check:
     if free < needed:
         return Check(name=name, ok=False, detail=f"{free:,} bytes free; the largest upload needs {needed:,}")
     return Check(name=name, ok=True, detail=f"writable, {free:,} bytes free")
+
+
+def _documents(services: Services) -> Check:
+    """Of the documents that were found damaged; it does not look for more."""
+    name = "documents"
+    try:
+        notes = damage.notes(services.data)
+    except OSError as error:
+        return Check(name=name, ok=False, detail=f"cannot tell: {error.strerror}")
+    lost = [note.document for note in notes if not note.restored]
+    if lost:
+        detail = f"damaged and not restored: {', '.join(lost[:5])}; see the notes in {services.data.damaged}"
+        return Check(name=name, ok=False, detail=detail)
+    if notes:
+        return Check(name=name, ok=True, detail=f"{len(notes)} damaged and restored; see {services.data.damaged}")
+    return Check(name=name, ok=True, detail="none was found damaged")
 
 
 def _queue(services: Services) -> Check:

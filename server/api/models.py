@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect
 from server.api import upload
 from server.api.openapi import needs_token
 from server.api.parameters import DEFAULT_LIMIT, Cursor, IdentityDep, Limit, ModelId, ServicesDep
+from server.api.revisions import CONDITIONAL, HeldRevisions, shown
 from server.middleware.body_limit import too_large
 from server.problems import Problem, responses
 from server.services import Services
@@ -103,14 +104,16 @@ def list_models(services: ServicesDep, limit: Limit = DEFAULT_LIMIT, cursor: Cur
     return services.models.list(limit=limit, cursor=cursor)
 
 
-@router.get("/{model_id}", summary="Show a model", responses=responses(404))
-def show_model(model_id: ModelId, services: ServicesDep) -> Model:
+@router.get("/{model_id}", summary="Show a model", response_model=Model, responses=responses(404) | CONDITIONAL)
+def show_model(model_id: ModelId, response: Response, services: ServicesDep, held: HeldRevisions) -> Model | Response:
     """What is known about an uploaded part."""
-    return services.models.get(model_id)
+    return shown(services.models.document(model_id), response, held)
 
 
 @router.delete("/{model_id}", status_code=204, summary="Remove a model", responses=responses(404))
-def remove_model(model_id: ModelId, services: ServicesDep) -> None:
-    """Removes the part with its reviews and tickets, for good. Reviews of it under way are failed."""
-    services.models.remove(model_id)
+def remove_model(model_id: ModelId, services: ServicesDep, identity: IdentityDep) -> None:
+    """Removes the part with its reviews and tickets, for good; its activity log stays. Reviews of it under way
+    are failed.
+    """
+    services.models.remove(model_id, who=identity)
     log.info("model removed", extra={"model_id": model_id})

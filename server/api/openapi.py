@@ -24,6 +24,7 @@ TAGS = [
     },
     {"name": "jobs", "description": "Reviews on their way."},
     {"name": "tickets", "description": "What people have to say about a part."},
+    {"name": "collaboration", "description": "Design reviews, the checklist, and who changed what."},
     {"name": "operation", "description": "For whoever runs the service."},
 ]
 

@@ -32,6 +32,8 @@ IdentityDep = Annotated[str, Depends(_identity)]
 ModelId = Annotated[str, Path(pattern=ULID, description="Id of the model.")]
 JobId = Annotated[str, Path(pattern=ULID, description="Id of the job.")]
 RunId = Annotated[str, Path(pattern=ULID, description="Id of the analysis run.")]
+DesignReviewId = Annotated[str, Path(pattern=ULID, description="Id of the design review.")]
+ItemId = Annotated[str, Path(pattern=ULID, description="Id of the checklist item.")]
 TicketId = Annotated[str, Path(pattern=ULID, description="Id of the ticket.")]
 
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items to return.")]

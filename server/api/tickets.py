@@ -16,6 +16,7 @@ from server.api.parameters import (
     ServicesDep,
     TicketId,
 )
+from server.api.revisions import CONDITIONAL, ETAG, ExpectedRevisions, HeldRevisions, etag, shown
 from server.problems import responses
 from server.stores.paging import Page
 from server.stores.review_store import Reply, Ticket, TicketStatus
@@ -63,7 +64,7 @@ class NewReply(BaseModel):
     text: Annotated[str, Field(min_length=1, max_length=20_000)]
 
 
-@router.post("", status_code=201, summary="Open a ticket", responses=_WRITING)
+@router.post("", status_code=201, summary="Open a ticket", responses=_WRITING | {201: {"headers": ETAG}})
 def open_ticket(
     model_id: ModelId, ticket: NewTicket, response: Response, services: ServicesDep, identity: IdentityDep
 ) -> Ticket:
@@ -77,8 +78,9 @@ def open_ticket(
         finding_id=ticket.finding_id,
         faces=ticket.faces,
     )
-    response.headers["Location"] = f"/api/models/{model_id}/tickets/{opened.id}"
-    return opened
+    response.headers["Location"] = f"/api/models/{model_id}/tickets/{opened.content.id}"
+    response.headers["ETag"] = etag(opened.revision)
+    return opened.content
 
 
 @router.get("", summary="List the tickets of a model", responses=responses(422))
@@ -93,18 +95,36 @@ def list_tickets(
     return services.reviews.list_tickets(model_id, limit=limit, cursor=cursor, status=status)
 
 
-@router.get("/{ticket_id}", summary="Show a ticket")
-def show_ticket(model_id: ModelId, ticket_id: TicketId, services: ServicesDep) -> Ticket:
+@router.get("/{ticket_id}", summary="Show a ticket", response_model=Ticket, responses=CONDITIONAL)
+def show_ticket(
+    model_id: ModelId, ticket_id: TicketId, response: Response, services: ServicesDep, held: HeldRevisions
+) -> Ticket | Response:
     """The ticket with its replies."""
-    return services.reviews.get_ticket(model_id, ticket_id)
+    return shown(services.reviews.get_ticket(model_id, ticket_id), response, held)
 
 
-@router.patch("/{ticket_id}", summary="Change a ticket", responses=_WRITING)
-def change_ticket(model_id: ModelId, ticket_id: TicketId, change: TicketChange, services: ServicesDep) -> Ticket:
-    """Its status, title or text."""
-    return services.reviews.change_ticket(
-        model_id, ticket_id, title=change.title, text=change.text, status=change.status
+@router.patch("/{ticket_id}", summary="Change a ticket", responses=_WRITING | responses(412) | {200: {"headers": ETAG}})
+def change_ticket(
+    model_id: ModelId,
+    ticket_id: TicketId,
+    change: TicketChange,
+    response: Response,
+    services: ServicesDep,
+    identity: IdentityDep,
+    expected: ExpectedRevisions,
+) -> Ticket:
+    """Its status, title or text. With `If-Match`, only if nobody else changed it meanwhile."""
+    changed = services.reviews.change_ticket(
+        model_id,
+        ticket_id,
+        title=change.title,
+        text=change.text,
+        status=change.status,
+        who=identity,
+        expected=expected,
     )
+    response.headers["ETag"] = etag(changed.revision)
+    return changed.content
 
 
 @router.post("/{ticket_id}/replies", status_code=201, summary="Reply to a ticket", responses=_WRITING)

@@ -1,20 +1,15 @@
 """Analysis runs: every review that was made, kept as it was made."""
 
-import logging
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, Field
 
-from server._atomic_json import read_json, with_file_lock, write_json_atomic
 from server.clock import now
 from server.data_folder import DataFolder
-from server.stores.errors import AlreadyExistsError, NotFoundError
-from server.stores.model_store import require_model
-from server.stores.paging import Page, ids_in, page_of
-
-log = logging.getLogger(__name__)
+from server.stores.documents import Kind
+from server.stores.model_documents import ModelDocuments
+from server.stores.paging import Page, page_of
 
 
 class AnalysisRun(BaseModel):
@@ -40,53 +35,38 @@ class AnalysisRunSummary(BaseModel):
     summary: dict[str, Any] | None = Field(None, description="Counts, verdict and score of the review.")
 
 
+RUN_KIND = Kind("analysis run", AnalysisRun)
+
+
 class AnalysisRuns:
     """The runs in one data folder; none is ever changed."""
 
     def __init__(self, data: DataFolder) -> None:
-        self.data = data
+        self._documents = ModelDocuments(data, RUN_KIND, "runs", content_in_log=False)
 
-    def add(self, model_id: str, run_id: str, review: dict[str, Any], *, job_id: str) -> AnalysisRun:
-        """Keep a review; durable when this returns.
+    def add(
+        self, model_id: str, run_id: str, review: dict[str, Any], *, job_id: str, who: str = "worker"
+    ) -> AnalysisRun:
+        """Keep a review; durable when this returns. `who` is the identity that asked for it.
 
-        Raises AlreadyExistsError (the run stays as it was), NotFoundError if the model is gone, and
-        OSError.
+        Raises AlreadyExistsError (the run stays as it was), NotFoundError if the model is gone, OSError and
+        LockTimeoutError.
         """
         run = AnalysisRun(id=run_id, model_id=model_id, job_id=job_id, created_at=now(), review=review)
-        path = self._path(model_id, run_id)
-        require_model(self.data, model_id)
-        # The lock is on the folder, so that no lock file stays behind for each run.
-        with with_file_lock(path.parent):
-            if path.exists():
-                raise AlreadyExistsError(f"Run {run_id} exists and cannot be changed.")
-            try:
-                write_json_atomic(path, run.model_dump(mode="json"))
-            except FileNotFoundError:
-                raise NotFoundError("model", model_id) from None
-        return run
+        return self._documents.create(model_id, run_id, run, who=who).content
 
     def get(self, model_id: str, run_id: str) -> AnalysisRun:
-        """Raises NotFoundError."""
-        try:
-            return AnalysisRun.model_validate(read_json(self._path(model_id, run_id)))
-        except FileNotFoundError:
-            raise NotFoundError("analysis run", run_id) from None
+        """Raises NotFoundError, DamagedDocumentError and NewerDocumentError."""
+        return self._documents.read(model_id, run_id).content
 
     def list(self, model_id: str, *, limit: int, cursor: str | None = None) -> Page[AnalysisRunSummary]:
         """Newest first. Raises NotFoundError for the model. A damaged document is left out and logged."""
-        require_model(self.data, model_id)
-        ids = ids_in(self._path(model_id, "").parent, ".json")
+        ids = self._documents.ids(model_id)
         return page_of(ids, lambda run_id: self._summary(model_id, run_id), limit=limit, cursor=cursor)
 
     def _summary(self, model_id: str, run_id: str) -> AnalysisRunSummary | None:
-        try:
-            run = self.get(model_id, run_id)
-        except NotFoundError:
+        document = self._documents.readable(model_id, run_id)
+        if document is None:
             return None
-        except ValueError as error:
-            log.error("the run's document is damaged", extra={"run_id": run_id, "error": str(error)})
-            return None
+        run = document.content
         return AnalysisRunSummary.model_validate(run.review | run.model_dump(exclude={"review"}))
-
-    def _path(self, model_id: str, run_id: str) -> Path:
-        return self.data.model(model_id) / "runs" / f"{run_id}.json"

@@ -5,6 +5,7 @@ frame is from before there was one: it counts as version 1 and revision 1.
 """
 
 import hashlib
+import json
 import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from server._atomic_json import encode_json, previous_of, read_json, with_file_lock, write_json_atomic
+from server._atomic_json import previous_of, read_json, with_file_lock, write_json_atomic
 from server.data_folder import DataFolder
 from server.stores import damage
 from server.stores.errors import (
@@ -44,8 +45,9 @@ class Stored:
 
     @property
     def sha256(self) -> str:
-        """Over everything else in the frame."""
-        return hashlib.sha256(encode_json([self.kind, self.version, self.revision, self.content])).hexdigest()
+        """Over everything else in the frame, whatever the order of the members."""
+        rest = [self.kind, self.version, self.revision, self.content]
+        return hashlib.sha256(json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     def framed(self) -> dict[str, Any]:
         """What to write."""

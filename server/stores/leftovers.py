@@ -8,6 +8,8 @@ from pathlib import Path
 
 from server._atomic_json import LockTimeoutError, with_file_lock
 from server.data_folder import DataFolder
+from server.stores import activity_log
+from server.stores.model_documents import recover
 
 log = logging.getLogger(__name__)
 
@@ -16,12 +18,15 @@ OLD_SECONDS = 3600.0
 
 
 def sweep(data: DataFolder, older_than_seconds: float = OLD_SECONDS) -> int:
-    """Remove leftovers that nothing touched for `older_than_seconds`; how many.
+    """Complete changes that a crash interrupted, and remove leftovers that nothing touched for
+    `older_than_seconds`; how many of these.
 
     Only one process sweeps at a time; another that asks meanwhile returns 0 at once.
     """
     try:
         with with_file_lock(data.root / "sweep", timeout=0):
+            # First: a temporary file may hold what a change needs to be completed.
+            recover(data)
             return _sweep(data, time.time() - older_than_seconds)
     except LockTimeoutError:
         return 0
@@ -52,11 +57,13 @@ def _sweep(data: DataFolder, before: float) -> int:
 
 def _leftovers(data: DataFolder) -> Iterator[Path]:
     yield from data.uploads.iterdir()
-    yield from data.removed.iterdir()
-    for folder in (data.jobs, data.models_by_sha256):
+    for removed in data.removed_models.iterdir():
+        yield from (path for path in removed.iterdir() if path.name != activity_log.FILE)
+    for folder in (data.jobs, data.damaged, data.models_by_sha256):
         yield from folder.glob(".*.tmp")
     for model in data.models.iterdir():
-        if not (model / "model.json").exists():
+        # A damaged model.json that was put aside is not a half-made model.
+        if not any(model.glob("model.json*")):
             yield model
         else:
             yield from model.rglob(".*.tmp")

@@ -1,13 +1,13 @@
 """Models: the parts that were uploaded, each in a folder of its own, the same bytes only once.
 
 A model exists if and only if its model.json does. It is written last, after part.step and the entry
-in models-by-sha256 are durable; a model is removed by renaming its folder away, in one step.
+in models-by-sha256 are durable; a model is removed by renaming its folder away, in one step, and its
+activity log stays in removed-models.
 """
 
 import hashlib
 import logging
 import os
-import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -18,7 +18,12 @@ from server._atomic_json import fsync_folder, read_json, with_file_lock, write_j
 from server.clock import now
 from server.data_folder import DataFolder
 from server.ids import new_id
+from server.stores import activity_log
+from server.stores.activity_log import ActivityLog
+from server.stores.documents import Document, Kind
 from server.stores.errors import NotFoundError
+from server.stores.model_documents import MODEL, ModelDocuments, leave_only_the_log, locked_model, move_away
+from server.stores.model_documents import require_model as require_model
 from server.stores.paging import Page, ids_in, page_of
 from server.stores.part_format import HEAD_BYTES, what_instead_of_step
 
@@ -37,10 +42,7 @@ class Model(BaseModel):
     uploaded_by: str = Field(description="Identity that uploaded it first.")
 
 
-def require_model(data: DataFolder, model_id: str) -> None:
-    """Raises NotFoundError unless the model exists."""
-    if not (data.model(model_id) / "model.json").exists():
-        raise NotFoundError("model", model_id)
+MODEL_KIND = Kind("model", Model)
 
 
 class TooLargeError(Exception):
@@ -103,6 +105,7 @@ class ModelStore:
 
     def __init__(self, data: DataFolder) -> None:
         self.data = data
+        self._documents = ModelDocuments(data, MODEL_KIND)
 
     def receive(self, max_bytes: int) -> IncomingPart:
         """Begin an upload of at most `max_bytes`; close it in the end."""
@@ -132,19 +135,23 @@ class ModelStore:
 
     def _store(self, model: Model, file: Path) -> None:
         folder = self.data.model(model.id)
-        (folder / "runs").mkdir(parents=True)
+        for name in ("runs", "tickets"):
+            (folder / name).mkdir(parents=True)
         file.rename(folder / "part.step")
         fsync_folder(folder)
         fsync_folder(self.data.models)
         write_json_atomic(self._index(model.sha256), {"model_id": model.id})
-        write_json_atomic(folder / "model.json", model.model_dump(mode="json"))
+        # Without the model's lock: nobody else knows of it yet.
+        model_log = ActivityLog(folder / activity_log.FILE, model.id)
+        self._documents.create_locked(model_log, MODEL, model, who=model.uploaded_by)
+
+    def document(self, model_id: str) -> Document[Model]:
+        """The model and its revision. Raises NotFoundError, DamagedDocumentError and NewerDocumentError."""
+        return self._documents.read(model_id, MODEL)
 
     def get(self, model_id: str) -> Model:
-        """Raises NotFoundError."""
-        try:
-            return Model.model_validate(read_json(self.data.model(model_id) / "model.json"))
-        except (FileNotFoundError, NotADirectoryError):
-            raise NotFoundError("model", model_id) from None
+        """Raises as `document`."""
+        return self.document(model_id).content
 
     def part_file(self, model_id: str) -> Path:
         """Where the model's bytes are."""
@@ -155,26 +162,20 @@ class ModelStore:
         return page_of(ids_in(self.data.models), self._if_readable, limit=limit, cursor=cursor)
 
     def _if_readable(self, model_id: str) -> Model | None:
-        try:
-            return self.get(model_id)
-        except NotFoundError:
-            return None
-        except ValueError as error:
-            log.error("model.json is damaged", extra={"model_id": model_id, "error": str(error)})
-            return None
+        document = self._documents.readable(model_id, MODEL)
+        return document.content if document else None
 
-    def remove(self, model_id: str) -> None:
-        """Remove a model and all that belongs to it. Raises NotFoundError."""
+    def remove(self, model_id: str, *, who: str) -> None:
+        """Remove a model and all that belongs to it but its activity log. Raises NotFoundError."""
         model = self.get(model_id)
-        with with_file_lock(self._index(model.sha256)):
-            gone = self.data.removed / new_id()
-            try:
-                self.data.model(model_id).rename(gone)
-            except FileNotFoundError:
-                raise NotFoundError("model", model_id) from None
-            fsync_folder(self.data.models)
-            self._index(model.sha256).unlink(missing_ok=True)
-        shutil.rmtree(gone, ignore_errors=True)  # what stays behind is swept at the next start
+        index = self._index(model.sha256)
+        with with_file_lock(index), locked_model(self.data, model_id) as model_log:
+            self._documents.remove_locked(model_log, MODEL, lambda: move_away(self.data, model_id), who=who)
+            index.unlink(missing_ok=True)
+        try:
+            leave_only_the_log(self.data, model_id)
+        except OSError as error:
+            log.warning("the sweep will remove the rest", extra={"model_id": model_id, "error": str(error)})
 
     def _index(self, sha256: str) -> Path:
         return self.data.models_by_sha256 / f"{sha256}.json"
@@ -183,4 +184,8 @@ class ModelStore:
         try:
             return self.get(read_json(self._index(sha256))["model_id"])
         except (FileNotFoundError, NotFoundError):
+            return None
+        except (ValueError, LookupError, TypeError) as error:
+            # The entry only saves space: without it, the bytes are stored once more.
+            log.error("an entry by checksum is damaged", extra={"sha256": sha256, "error": str(error)})
             return None

@@ -1,19 +1,20 @@
-"""Tickets and their replies: what people have to say about a model. One document a model."""
+"""What people have to say about a model: tickets with their replies, design reviews, and a checklist."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, Field
 
-from server._atomic_json import read_json, with_file_lock, write_json_atomic
+from server._atomic_json import fsync_folder
 from server.clock import now
 from server.data_folder import DataFolder
 from server.ids import new_id
-from server.stores.errors import NotFoundError
-from server.stores.model_store import require_model
+from server.stores.checklists import Checklists
+from server.stores.design_reviews import DesignReviews
+from server.stores.documents import Document, Kind
+from server.stores.model_documents import ModelDocuments, locked_model
 from server.stores.paging import Page, page_of
 
 
@@ -51,21 +52,29 @@ class Ticket(BaseModel):
     replies: list[Reply] = Field(default_factory=list)
 
 
-class _Tickets(BaseModel):
-    """The document of one model."""
+class _OldTickets(BaseModel):
+    """All tickets of a model in one document, as they were kept at first."""
 
     tickets: dict[str, Ticket] = Field(default_factory=dict)
 
 
-class ReviewStore:
-    """The tickets in one data folder.
+TICKET_KIND = Kind("ticket", Ticket)
+OLD_TICKETS_KIND = Kind("tickets", _OldTickets)
+OLD_TICKETS = "tickets.json"
 
-    Every method raises NotFoundError for a model or ticket that is not there; those that write also
-    OSError and LockTimeoutError, and are durable when they return.
+
+class ReviewStore:
+    """The tickets in one data folder, one document each, and beside them design reviews and checklists.
+
+    Every method raises NotFoundError for a model or ticket that is not there, and DamagedDocumentError and
+    NewerDocumentError; those that write also OSError and LockTimeoutError, and are durable when they return.
     """
 
     def __init__(self, data: DataFolder) -> None:
         self.data = data
+        self.design_reviews = DesignReviews(data)
+        self.checklists = Checklists(data)
+        self._tickets = ModelDocuments(data, TICKET_KIND, "tickets")
 
     def create_ticket(
         self,
@@ -77,7 +86,7 @@ class ReviewStore:
         run_id: str | None = None,
         finding_id: str | None = None,
         faces: list[int] | None = None,
-    ) -> Ticket:
+    ) -> Document[Ticket]:
         """Open a ticket."""
         at = now()
         ticket = Ticket(
@@ -92,73 +101,68 @@ class ReviewStore:
             created_at=at,
             updated_at=at,
         )
-        with self._changing(model_id) as document:
-            document.tickets[ticket.id] = ticket
-        return ticket
+        return self._of(model_id).create(model_id, ticket.id, ticket, who=author)
 
     def change_ticket(
         self,
         model_id: str,
         ticket_id: str,
         *,
+        who: str,
+        expected: frozenset[int] | None = None,
         title: str | None = None,
         text: str | None = None,
         status: TicketStatus | None = None,
-    ) -> Ticket:
-        """Change what is given of a ticket."""
+    ) -> Document[Ticket]:
+        """Change what is given of a ticket. Raises RevisionConflictError."""
         given = {"title": title, "text": text, "status": status}
-        changes = {name: value for name, value in given.items() if value is not None}
-        with self._changing(model_id) as document:
-            ticket = _find(document, ticket_id).model_copy(update=changes | {"updated_at": now()})
-            document.tickets[ticket_id] = ticket
-        return ticket
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+
+        def change(ticket: Ticket) -> Ticket:
+            return ticket.model_copy(update=changes | {"updated_at": now()})
+
+        return self._of(model_id).change(model_id, ticket_id, change, who=who, expected=expected)
 
     def add_reply(self, model_id: str, ticket_id: str, *, text: str, author: str) -> Reply:
         """Answer a ticket."""
         reply = Reply(id=new_id(), text=text, author=author, created_at=now())
-        with self._changing(model_id) as document:
-            ticket = _find(document, ticket_id)
-            ticket.replies.append(reply)
-            ticket.updated_at = reply.created_at
+
+        def change(ticket: Ticket) -> Ticket:
+            return ticket.model_copy(update={"replies": [*ticket.replies, reply], "updated_at": reply.created_at})
+
+        self._of(model_id).change(model_id, ticket_id, change, who=author, what="replied")
         return reply
 
-    def get_ticket(self, model_id: str, ticket_id: str) -> Ticket:
+    def get_ticket(self, model_id: str, ticket_id: str) -> Document[Ticket]:
         """The ticket with all its replies."""
-        return _find(self._read(model_id), ticket_id)
+        return self._of(model_id).read(model_id, ticket_id)
 
     def list_tickets(
         self, model_id: str, *, limit: int, cursor: str | None = None, status: TicketStatus | None = None
     ) -> Page[Ticket]:
-        """Newest first, those of one status if asked."""
-        tickets = self._read(model_id).tickets
-        ids = sorted((id_ for id_, t in tickets.items() if status in (None, t.status)), reverse=True)
-        return page_of(ids, tickets.get, limit=limit, cursor=cursor)
+        """Newest first, those of one status if asked. One that cannot be read is left out and logged."""
+        tickets = self._of(model_id)
 
-    @contextmanager
-    def _changing(self, model_id: str) -> Iterator[_Tickets]:
-        """The document of a model, locked, and written when the block ends well."""
-        require_model(self.data, model_id)
-        with with_file_lock(self._path(model_id)):
-            document = self._read(model_id)
-            yield document
-            try:
-                write_json_atomic(self._path(model_id), document.model_dump(mode="json"))
-            except FileNotFoundError:
-                raise NotFoundError("model", model_id) from None
+        def wanted(ticket_id: str) -> Ticket | None:
+            document = tickets.readable(model_id, ticket_id)
+            return document.content if document and status in (None, document.content.status) else None
 
-    def _read(self, model_id: str) -> _Tickets:
-        require_model(self.data, model_id)
-        try:
-            return _Tickets.model_validate(read_json(self._path(model_id)))
-        except FileNotFoundError:
-            return _Tickets()
+        return page_of(tickets.ids(model_id), wanted, limit=limit, cursor=cursor)
 
-    def _path(self, model_id: str) -> Path:
-        return self.data.model(model_id) / "tickets.json"
+    def _of(self, model_id: str) -> ModelDocuments[Ticket]:
+        """The tickets, those of this model in documents of their own."""
+        old = self.data.model(model_id) / OLD_TICKETS
+        if old.exists():
+            self._split(model_id, old)
+        return self._tickets
 
-
-def _find(document: _Tickets, ticket_id: str) -> Ticket:
-    try:
-        return document.tickets[ticket_id]
-    except KeyError:
-        raise NotFoundError("ticket", ticket_id) from None
+    def _split(self, model_id: str, old: Path) -> None:
+        """Give each ticket in the document `old` one of its own; begun again, it goes on where it ended."""
+        with locked_model(self.data, model_id) as model_log:
+            if not old.exists():
+                return
+            for ticket_id, ticket in OLD_TICKETS_KIND.read(old).content.tickets.items():
+                if not self._tickets.path(model_id, ticket_id).exists():
+                    self._tickets.create_locked(model_log, ticket_id, ticket, who="migration", what="split_off")
+            old.unlink()
+            fsync_folder(old.parent)

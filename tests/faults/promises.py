@@ -107,7 +107,7 @@ def _model(data: DataFolder, said: Said) -> str | None:
 
 
 def _get_ticket(data: DataFolder, said: Said) -> Ticket:
-    return ReviewStore(data).get_ticket(said["model"], said["ticket"])
+    return ReviewStore(data).get_ticket(said["model"], said["ticket"]).content
 
 
 def _ticket(data: DataFolder, said: Said) -> str | None:

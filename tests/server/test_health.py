@@ -48,7 +48,7 @@ def test_ready(ready: TestClient) -> None:
     document = ready.get("/readyz").json()
     assert document["ready"] is True
     details = {check["name"]: check["detail"] for check in document["checks"]}
-    assert set(details) == {"data folder", "queue", "worker", "kernel", "rules"}
+    assert set(details) == {"data folder", "documents", "queue", "worker", "kernel", "rules"}
     assert details["kernel"] == "OCP 8.0.1"
 
 

@@ -57,7 +57,7 @@ def lines() -> Iterator[list[logging.LogRecord]]:
         ("GET", f"/api/models/{UNKNOWN}%0a", 404, "not_found"),
         ("DELETE", f"/api/models/{UNKNOWN}", 404, "model_not_found"),
         ("GET", f"/api/models/{UNKNOWN}/analysis-runs", 404, "model_not_found"),
-        ("GET", f"/api/models/{UNKNOWN}/analysis-runs/{UNKNOWN}", 404, "analysis_run_not_found"),
+        ("GET", f"/api/models/{UNKNOWN}/analysis-runs/{UNKNOWN}", 404, "model_not_found"),
         ("POST", f"/api/models/{UNKNOWN}/dfm/review-v2", 404, "model_not_found"),
         ("GET", f"/api/models/{UNKNOWN}/tickets", 404, "model_not_found"),
         ("GET", f"/api/jobs/{UNKNOWN}", 404, "job_not_found"),

@@ -24,16 +24,17 @@ def test_old_leftovers_go_and_the_rest_stays(data: DataFolder) -> None:
     model_id = models.keep(part, "a.step", "admin")[0].id
     part.close()
     half_made = data.models / new_id()
-    half_removed = data.removed / new_id()
-    for folder in (half_made, half_removed):
+    removed = data.removed_models / new_id()
+    for folder in (half_made, removed):
         (folder / "runs").mkdir(parents=True)
         (folder / "part.step").write_bytes(b"x")
+    (removed / "activity.jsonl").write_bytes(b"x")
     upload = data.uploads / new_id()
     document = data.jobs / ".x.json.123.tmp"
     in_model = data.model(model_id) / ".tickets.json.123.tmp"
     for file in (upload, document, in_model):
         file.write_bytes(b"x")
-    leftovers = [half_made, half_removed, upload, document, in_model]
+    leftovers = [half_made, removed / "runs", removed / "part.step", upload, document, in_model]
 
     assert sweep(data) == 0
     assert all(path.exists() for path in leftovers)
@@ -42,6 +43,7 @@ def test_old_leftovers_go_and_the_rest_stays(data: DataFolder) -> None:
         make_old(path)
     assert sweep(data) == len(leftovers)
     assert not any(path.exists() for path in leftovers)
+    assert (removed / "activity.jsonl").exists()
     assert models.get(model_id)
     assert models.part_file(model_id).exists()
 

@@ -1,6 +1,9 @@
 """Tickets and replies: none lost, whoever writes at the same time."""
 
+import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from unittest import mock
@@ -8,10 +11,12 @@ from unittest import mock
 import pytest
 from fastapi.testclient import TestClient
 
+from server._atomic_json import with_file_lock
 from server.data_folder import DataFolder
 from server.ids import new_id
 from server.services import Services
 from server.stores.errors import NotFoundError
+from server.stores.model_documents import move_away
 from server.stores.review_store import ReviewStore
 
 PROCESSES, THREADS, EACH = 4, 10, 3
@@ -96,7 +101,7 @@ def _create_from_ten_threads(root: Path, model_id: str, process: int) -> list[st
     store = ReviewStore(DataFolder(root))
 
     def create(number: int) -> str:
-        return store.create_ticket(model_id, title=f"{process}/{number}", text="", author="admin").id
+        return store.create_ticket(model_id, title=f"{process}/{number}", text="", author="admin").content.id
 
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(create, range(THREADS * EACH)))
@@ -116,23 +121,34 @@ def test_ten_threads_in_four_processes_at_once_lose_no_ticket(
 
 
 def test_replies_at_once_are_all_there(services: Services, model_id: str) -> None:
-    ticket = services.reviews.create_ticket(model_id, title="a", text="", author="admin")
+    ticket = services.reviews.create_ticket(model_id, title="a", text="", author="admin").content
 
     def answer(number: int) -> str:
         return services.reviews.add_reply(model_id, ticket.id, text=str(number), author="admin").id
 
     with ThreadPoolExecutor(8) as pool:
         replies = set(pool.map(answer, range(40)))
-    assert {reply.id for reply in services.reviews.get_ticket(model_id, ticket.id).replies} == replies
+    assert {reply.id for reply in services.reviews.get_ticket(model_id, ticket.id).content.replies} == replies
 
 
 def test_no_ticket_on_a_model_that_is_removed_meanwhile(services: Services, model_id: str) -> None:
-    def remove(_path: Path, _document: object) -> None:
-        services.models.remove(model_id)
-        raise FileNotFoundError
+    waiting = threading.Event()
+
+    @contextmanager
+    def lock(path: Path) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            waiting.set()
+        with with_file_lock(path):
+            yield
 
     with (
-        mock.patch("server.stores.review_store.write_json_atomic", side_effect=remove),
-        pytest.raises(NotFoundError),
+        mock.patch("server.stores.model_documents.with_file_lock", lock),
+        ThreadPoolExecutor(1) as pool,
+        with_file_lock(services.data.model(model_id) / "activity.jsonl"),
     ):
-        services.reviews.create_ticket(model_id, title="a", text="", author="admin")
+        made = pool.submit(services.reviews.create_ticket, model_id, title="a", text="", author="admin")
+        assert waiting.wait(10)
+        move_away(services.data, model_id)
+        services.data.removed_model(model_id).joinpath("activity.jsonl.lock").unlink()
+        with pytest.raises(NotFoundError):
+            made.result(10)

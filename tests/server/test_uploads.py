@@ -265,7 +265,8 @@ def test_removed_and_uploaded_again_is_a_new_model(client: TestClient, data: Dat
     assert client.delete(f"/api/models/{model_id}").status_code == 204
     assert client.get(f"/api/models/{model_id}").status_code == 404
     assert client.delete(f"/api/models/{model_id}").status_code == 404
-    assert list(data.models.iterdir()) == list(data.removed.iterdir()) == []
+    assert list(data.models.iterdir()) == []
+    assert [path.name for path in data.removed_model(model_id).iterdir()] == ["activity.jsonl"]
     assert list(data.models_by_sha256.glob("*.json")) == []
     again = client.post("/api/models", content=STEP)
     assert again.status_code == 201
@@ -273,23 +274,12 @@ def test_removed_and_uploaded_again_is_a_new_model(client: TestClient, data: Dat
 
 
 def test_an_index_entry_of_a_crashed_upload_does_not_matter(client: TestClient, data: DataFolder) -> None:
-    failing = mock.patch("server.stores.model_store.write_json_atomic", side_effect=_fail_for("model.json"))
-    with failing:
-        assert client.post("/api/models", content=STEP).status_code == 500
+    died = OSError(errno.EIO, "the process died here")
+    with mock.patch("server.stores.model_documents.put_in_place", side_effect=died):
+        assert client.post("/api/models", content=STEP).status_code == 503
     assert len(list(data.models_by_sha256.glob("*.json"))) == 1
     assert client.get("/api/models").json()["items"] == []
     assert client.post("/api/models", content=STEP).status_code == 201
-
-
-def _fail_for(name: str) -> Any:  # noqa: ANN401 - a side effect
-    from server._atomic_json import write_json_atomic
-
-    def write(path: Path, document: Any) -> None:  # noqa: ANN401
-        if path.name == name:
-            raise OSError(errno.EIO, "the process died here")
-        write_json_atomic(path, document)
-
-    return write
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
