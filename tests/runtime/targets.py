@@ -50,6 +50,13 @@ def hang_in_c(payload: Payload, report_stage: ReportStage) -> None:
     ctypes.PyDLL(None).sleep(86_400)
 
 
+def spin_on_one_processor(payload: Payload, _report_stage: ReportStage) -> None:
+    os.sched_setaffinity(0, {payload["processor"]})
+    tell(payload)
+    while True:
+        pass
+
+
 def stop_itself(_payload: Payload, _report_stage: ReportStage) -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
 

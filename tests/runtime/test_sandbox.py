@@ -23,6 +23,8 @@ from workers.sandbox import (
     ChildFailed,
     ChildLost,
     ChildOutOfMemory,
+    ChildStarved,
+    ChildStopped,
     ChildTimedOut,
     Limits,
     Sandbox,
@@ -260,3 +262,39 @@ class captured_standard_output:  # noqa: N801 - reads as a function
         root = logging.getLogger()
         root.handlers[:] = handlers
         root.setLevel(level)
+
+
+def test_a_child_that_a_loaded_machine_had_no_time_for(sandbox: Sandbox, tmp_path: Path) -> None:
+    processor = min(os.sched_getaffinity(0))
+    busy = f"import os; os.sched_setaffinity(0, {{{processor}}})\nwhile True: pass"
+    load = [subprocess.Popen([sys.executable, "-c", busy]) for _ in range(2)]
+    try:
+        with pytest.raises(ChildStarved, match="waiting for a processor") as caught:
+            payload = {"processor": processor, "pid_file": str(tmp_path / "pid")}
+            sandbox.run(target("spin_on_one_processor"), payload, Limits(deadline_seconds=3, memory_bytes=1 << 30))
+    finally:
+        for process in load:
+            process.kill()
+            process.wait()
+    assert caught.value.code == "timed_out"
+
+
+def test_a_child_that_only_hangs_is_not_excused(sandbox: Sandbox) -> None:
+    with pytest.raises(ChildTimedOut) as caught:
+        sandbox.run(target("hang_in_c"), {}, TIGHT)
+    assert type(caught.value) is ChildTimedOut
+
+
+def test_a_child_that_is_wanted_no_longer_is_ended(sandbox: Sandbox, tmp_path: Path) -> None:
+    unwanted = threading.Event()
+    pid_file = tmp_path / "pid"
+    with ThreadPoolExecutor(1) as thread:
+        job = thread.submit(
+            sandbox.run, target("hang_in_c"), {"pid_file": str(pid_file)}, GENEROUS, should_stop=unwanted.is_set
+        )
+        child = pid_in(pid_file)
+        unwanted.set()
+        with pytest.raises(ChildStopped) as caught:
+            job.result()
+    assert caught.value.stage == "tessellate"
+    assert not is_running(child)
