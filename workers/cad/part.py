@@ -74,6 +74,7 @@ class Edges:
     faces: Ints  # (m, 2) the two faces, -1 where there is none
     bend: Ints  # (m,) Bend
     angle: Floats  # (m,) degrees between the two outward normals, positive at a convex edge
+    curvature: Floats  # (m,) 1/mm square to the edge, of both faces together; positive where they are convex
     kind: Ints  # (m,) Curve
     length: Floats  # (m,)
     start: Floats  # (m, 3)

@@ -179,7 +179,7 @@ class _EdgeCollector:
             dtype=bool,
         )
         bend = np.full(count, int(Bend.NONE), dtype=np.int64)
-        angle = np.zeros(count)
+        angle, curvature = np.zeros(count), np.zeros(count)
         if manifold.any():
             first = self._normals(geometry, pairs[:, 0], middle, 0)
             second = self._normals(geometry, pairs[:, 1], middle, 1)
@@ -191,7 +191,12 @@ class _EdgeCollector:
             sharp = np.where(angle > 0, int(Bend.CONVEX), int(Bend.CONCAVE))
             smooth = (np.abs(angle) < SMOOTH_DEGREES) | ~defined
             bend = np.where(manifold, np.where(smooth, int(Bend.SMOOTH), sharp), int(Bend.NONE))
-        return Edges(pairs, bend, angle, kind, length, start, middle, end, tangent, centre, radius)
+            across = [
+                curvature_across(geometry, pairs[:, side], middle, normal, tangent)
+                for side, normal in enumerate((first, second))
+            ]
+            curvature = np.where(manifold, across[0] + across[1], 0.0)
+        return Edges(pairs, bend, angle, curvature, kind, length, start, middle, end, tangent, centre, radius)
 
     def _normals(self, geometry: FaceGeometry, face: Ints, point: Floats, side: int) -> Floats:
         """(m, 3) unit outward normals of each edge's face on one side, at `point`."""
@@ -227,6 +232,26 @@ def elementary_normals(geometry: FaceGeometry, face: Ints, point: Floats) -> Flo
             0.0,
         )
     )
+
+
+def curvature_across(geometry: FaceGeometry, face: Ints, point: Floats, normal: Floats, tangent: Floats) -> Floats:
+    """(m,) curvature in 1/mm of each face at `point`, square to an edge's `tangent`; positive where it is convex.
+
+    By Meusnier and Euler: around the axis of a surface of revolution it is (normal · radial) / distance from
+    the axis, along the meridian that of the profile; free-form faces count as flat.
+    """
+    kind, axis, sign = geometry.kind[face], geometry.axis[face], geometry.sign[face]
+    offset = point - geometry.origin[face]
+    from_axis = offset - np.einsum("ij,ij->i", offset, axis)[:, None] * axis
+    distance = np.linalg.norm(from_axis, axis=1)
+    radial = _unit(from_axis)
+    around = np.einsum("ij,ij->i", np.cross(normal, tangent), np.cross(axis, radial)) ** 2
+    about_axis = np.einsum("ij,ij->i", normal, radial) / np.where(distance > 1e-9, distance, np.inf)
+    profile_radius = np.where(kind == Surface.TORUS, geometry.minor_radius[face], geometry.radius[face])
+    curved_profile = np.isin(kind, (Surface.SPHERE, Surface.TORUS))
+    along_profile = np.where(curved_profile, sign / np.where(profile_radius > 0, profile_radius, np.inf), 0.0)
+    flat = np.isin(kind, (Surface.PLANE, Surface.FREEFORM))
+    return np.asarray(np.where(flat, 0.0, around * about_axis + (1 - around) * along_profile))
 
 
 def _unit(vectors: Floats) -> Floats:

@@ -9,6 +9,7 @@ from workers.cad.part import Bend, Part, Surface
 
 COAXIAL_MM = 1e-3
 PARALLEL = 1 - 1e-6
+FLAT = 1e-7  # 1/mm
 
 
 class FaceGraph:
@@ -20,6 +21,7 @@ class FaceGraph:
         self.edges = part.edges
         # Plain lists: the recognisers ask for single entries, which numpy is slow at.
         self.bend: list[int] = part.edges.bend.tolist()
+        self.curvature: list[float] = part.edges.curvature.tolist()
         self.pairs: list[list[int]] = part.edges.faces.tolist()
         self.kind: list[int] = part.faces.kind.tolist()
         self.sign: list[int] = part.faces.sign.tolist()
@@ -37,17 +39,10 @@ class FaceGraph:
                 yield edge, other
 
     def is_concave(self, edge: int) -> bool:
-        """Whether material fills more than half of the space around `edge`, fillet edges counted by their fillet."""
-        if self.bend[edge] == Bend.CONCAVE:
-            return True
-        return self.bend[edge] == Bend.SMOOTH and min(self.sign[f] for f in self.pairs[edge] if f >= 0) < 0
-
-    def is_convex(self, edge: int) -> bool:
-        """The opposite of `is_concave`; an edge between two tangent planes is neither."""
-        if self.bend[edge] == Bend.CONVEX:
-            return True
-        signs = [self.sign[f] for f in self.pairs[edge] if f >= 0]
-        return self.bend[edge] == Bend.SMOOTH and max(signs) > 0 and min(signs) >= 0
+        """Whether material fills more than half of the space around `edge`; along a fillet, by its curvature."""
+        if self.bend[edge] == Bend.SMOOTH:
+            return self.curvature[edge] < -FLAT
+        return self.bend[edge] == Bend.CONCAVE
 
     def flood(self, seeds: Iterable[int], may_cross: Callable[[int, int, int], bool]) -> set[int]:
         """Faces reached from `seeds` over edges for which `may_cross(edge, from, to)` holds."""
