@@ -208,7 +208,7 @@ class Reviewer:
             should_stop=_Ended(self.jobs, job),
         )
         try:
-            self.runs.add(model.id, job.id, review, job_id=job.id)
+            self.runs.add(model.id, job.id, review, job_id=job.id, who=job.identity)
         except AlreadyExistsError:
             log.info("an earlier attempt kept the run already")
         self._end(job, JobState.SUCCEEDED, run_id=job.id)
