@@ -5,7 +5,7 @@ import math
 import pytest
 
 from tests.engine.reviewing import features, findings, only_feature, reviewed
-from tests.parts import DRILL_POINT_DEGREES, Solid, block, cone, cylinder, drill, pocket
+from tests.parts import DRILL_POINT_DEGREES, UP, Solid, block, cone, cylinder, drill, pocket, prism
 
 TOP = (30.0, 20.0, 20.0)
 HOLE_TYPES = ("through_hole", "blind_hole", "flat_bottom_hole", "stepped_hole", "counterbore", "countersink")
@@ -118,3 +118,72 @@ def test_a_drilled_hole_at_the_bottom_of_a_wide_recess_is_a_hole_of_its_own() ->
     hole, bore = only_feature(result, "through_hole"), only_feature(result, "bore")
     assert (hole["size"]["diameter"], hole["size"]["depth"]) == pytest.approx((20.0, 25.0))
     assert (bore["size"]["diameter"], bore["size"]["depth"]) == pytest.approx((80.0, 15.0))
+
+
+@pytest.mark.parametrize("slope", [3.0, 8.0, 12.0, 20.0, 30.0, 45.0])
+def test_a_through_hole_into_a_slope_is_through(slope: float) -> None:
+    rise = 100.0 * math.tan(math.radians(slope))
+    wedge = prism([(0.0, 0.0), (100.0, 0.0), (100.0, 20.0), (0.0, 20.0 + rise)], 40.0)
+    hole = only_feature(reviewed(wedge.cut(cylinder(8.0, 200.0, (50.0, -5.0, 20.0), (0.0, 1.0, 0.0)))), "through_hole")
+    assert hole["size"]["diameter"] == pytest.approx(8.0)
+
+
+@pytest.mark.parametrize("offset", [0.0, 5.0, 8.0, 12.0, 14.0])
+@pytest.mark.parametrize("seam", [0.0, 40.0, 90.0])
+def test_a_cross_hole_in_a_shaft_is_through_wherever_it_lies(offset: float, seam: float) -> None:
+    shaft = cylinder(40.0, 60.0, (0.0, 0.0, 0.0))
+    cross = (
+        cylinder(6.0, 60.0, (0.0, 0.0, -30.0))
+        .moved(axis=UP, degrees=seam)
+        .moved((0.0, offset, 30.0), (0.0, 1.0, 0.0), 90.0)
+    )
+    result = reviewed(shaft.cut(cross))
+    assert only_feature(result, "through_hole")["size"]["diameter"] == pytest.approx(6.0)
+    assert features(result, "through_pocket", "closed_pocket") == []
+
+
+@pytest.mark.parametrize("across", [5.0, 8.0])
+@pytest.mark.parametrize("seam", [0.0, 55.0, 90.0, 180.0])
+def test_a_hole_that_runs_into_a_bore_is_open_there(across: float, seam: float) -> None:
+    side = (
+        cylinder(across, 30.0, (0.0, 0.0, 0.0))
+        .moved(axis=UP, degrees=seam)
+        .moved((30.0, 0.0, 10.0), (1.0, 0.0, 0.0), -90.0)
+    )
+    part = plate().cut(cylinder(10.0, 40.0, (30.0, 20.0, -5.0)), side.moved((0.0, -10.0, 0.0)))
+    assert len(features(reviewed(part), "through_hole")) == 2
+
+
+def test_counterbored_from_both_sides_is_a_stepped_hole() -> None:
+    part = plate().cut(
+        drill(6.6, 30.0, TOP, point=False), drill(11.0, 5.0, TOP, point=False), cylinder(11.0, 10.0, (30.0, 20.0, -5.0))
+    )
+    hole = only_feature(reviewed(part), "stepped_hole")
+    assert [(s["diameter"], s["depth"]) for s in hole["steps"]] == [
+        pytest.approx((11.0, 5.0)),
+        pytest.approx((6.6, 10.0)),
+        pytest.approx((11.0, 5.0)),
+    ]
+
+
+def test_the_drilled_depth_is_that_of_the_narrowest_bore() -> None:
+    part = block(60.0, 40.0, 60.0).cut(
+        drill(6.0, 80.0, (30.0, 20.0, 60.0), point=False),
+        drill(10.0, 30.0, (30.0, 20.0, 60.0), point=False),
+        drill(16.0, 10.0, (30.0, 20.0, 60.0), point=False),
+    )
+    assert only_feature(reviewed(part), "stepped_hole")["size"]["drill_depth"] == pytest.approx(30.0)
+
+
+def test_a_tapered_pocket_is_one_feature_and_has_no_drill() -> None:
+    result = reviewed(plate().cut(cone(26.0, 20.0, 12.0, TOP, (0.0, 0.0, -1.0))))
+    assert len(result["features"]) == 1
+    assert result["features"][0]["faces"] and len(result["features"][0]["faces"]) == 2
+    assert findings(result, "hole-nonstandard") == []
+
+
+def test_a_rounded_mouth_is_no_pocket() -> None:
+    drilled = plate().cut(drill(8.0, 30.0, TOP, point=False)).round_edges_at_height(1.0, 20.0)
+    result = reviewed(drilled)
+    assert only_feature(result, "through_hole")["size"]["diameter"] == pytest.approx(8.0)
+    assert features(result, "closed_pocket") == []

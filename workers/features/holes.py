@@ -1,12 +1,11 @@
 """Holes: stacks of concave faces of revolution about one axis."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from workers.cad.part import Bend, Curve, Floats, Surface
 from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
+from workers.features.hole_stages import Stage, hole_type, name_forms, stages_along
 
 FULL_TURN_DEGREES = 355.0
 # Below a half turn a concave cylinder is a rounded corner or a slot's end, not a hole.
@@ -15,24 +14,6 @@ LEAST_TURN_DEGREES = 200.0
 WIDEST_DRILLED_MM = 50.0
 # A round recess open at its side is no hole if it is shallower than this share of its diameter.
 SHALLOW = 0.25
-# A cone at the mouth that widens the hole by less than this is an edge break, not a seat for a screw head.
-COUNTERSINK_WIDENING = 1.3
-
-
-@dataclass
-class _Stage:
-    """One cylinder or cone of the stack, between two places along the axis."""
-
-    faces: list[int]
-    cone: bool
-    low: float
-    high: float
-    diameter_low: float
-    diameter_high: float
-
-    @property
-    def diameter(self) -> float:
-        return max(self.diameter_low, self.diameter_high)
 
 
 def find_holes(graph: FaceGraph, taken: set[int]) -> list[Feature]:
@@ -195,137 +176,96 @@ def _main_cylinder(graph: FaceGraph, stack: list[int]) -> int | None:
 
 def _describe(graph: FaceGraph, stack: list[int]) -> Feature | None:
     """The stack as a feature, or None if it is no hole after all."""
-    faces = graph.faces
-    cones = [f for f in stack if graph.kind[f] == Surface.CONE]
-    main = _main_cylinder(graph, stack)
-    if main is None:
-        main = max(cones, key=lambda f: faces.area[f], default=None)
+    main = _main_face(graph, stack)
     if main is None:
         return None
-    axis, base = faces.axis[main], faces.origin[main]
+    axis = graph.faces.axis[main]
     low, high = graph.extent(stack, axis)
-    open_low, open_high = _is_open(graph, stack, axis, low, -1), _is_open(graph, stack, axis, high, +1)
-    stages = _stages(graph, stack, axis)
-    if not stages or not (open_low or open_high):
+    closing = [f for f in stack if _closes(graph, f, main)]
+    stages = stages_along(graph, stack, axis)
+    open_low, open_high = (_is_open(graph, stack, closing, axis, (low + high) / 2, side) for side in (-1, +1))
+    if not (open_low or open_high):
         return None
-    mouth_high = open_high if open_low != open_high else stages[-1].diameter >= stages[0].diameter
-    direction = axis if mouth_high else -axis
+    through = open_low and open_high
+    mouth_high = open_high if not through else stages[-1].diameter >= stages[0].diameter
     if mouth_high:
         stages.reverse()
-    kind, steps = _classify(graph, stack, stages, through=open_low and open_high, flipped=mouth_high)
+    name_forms(stages, mouth_high, through)
     bore = min((s for s in stages if not s.cone), key=lambda s: s.diameter, default=stages[0])
-    drilled = [s for s in stages if not s.cone or s.diameter <= bore.diameter * 1.001]
-    edge_breaks = {
-        f for stage, step in zip(stages, steps, strict=True) if step["form"] == "chamfer" for f in stage.faces
-    }
-    point = base + axis * ((high if mouth_high else low) - float(base @ axis))
-    turn = max(_turn(graph, f, stack) for f in stack if f in bore.faces)
-    if turn < FULL_TURN_DEGREES - 10:
+    share = max(_turn(graph, f, stack) for f in bore.faces) / 360.0
+    kind = hole_type(stages, through, flat=any(graph.kind[f] == Surface.PLANE for f in closing))
+    if share * 360.0 < FULL_TURN_DEGREES - 10:
         kind = "partial_hole"
         if high - low < SHALLOW * bore.diameter:
             return None
     if bore.diameter > WIDEST_DRILLED_MM + graph.tolerance:
         kind = "bore"
+    edge_breaks = {f for stage in stages if stage.form == "chamfer" for f in stage.faces}
+    base = graph.faces.origin[main]
     return Feature(
         type=kind,
         faces=[f for f in stack if f not in edge_breaks],
-        body=int(faces.body[main]),
+        body=int(graph.faces.body[main]),
         axis=axis,
-        direction=direction,
+        direction=axis if mouth_high else -axis,
         size={
             "diameter": bore.diameter,
             "depth": high - low,
-            "drill_depth": max(s.high for s in drilled) - min(s.low for s in drilled),
-            "material_share": turn / 360.0,
+            "drill_depth": _drill_depth(graph, bore, stages, closing, axis),
+            "material_share": share,
         },
-        point=point,
+        point=base + axis * ((high if mouth_high else low) - float(base @ axis)),
         open_directions=[d for d, is_open in ((axis, open_high), (-axis, open_low)) if is_open],
-        steps=steps,
+        steps=[stage.as_step() for stage in stages],
     )
 
 
-def _is_open(graph: FaceGraph, stack: list[int], axis: Floats, height: float, side: int) -> bool:
-    """Whether the stack's end at `height` leads out of the material."""
-    member = set(stack)
-    reach = 0.02 * max(1e-9, abs(graph.extent(stack, axis)[1] - graph.extent(stack, axis)[0])) + graph.tolerance
-    for face in stack:
-        for edge, other in graph.neighbours(face):
-            near = abs(max(side * float(p @ axis) for p in _points(graph, edge)) - side * height) <= reach
-            if other not in member and near:
-                return True
-    return False
+def _main_face(graph: FaceGraph, stack: list[int]) -> int | None:
+    """The largest cylinder, or else the largest cone."""
+    cones = [f for f in stack if graph.kind[f] == Surface.CONE]
+    cylinder = _main_cylinder(graph, stack)
+    return cylinder if cylinder is not None else max(cones, key=lambda f: graph.faces.area[f], default=None)
 
 
-def _points(graph: FaceGraph, edge: int) -> tuple[Floats, Floats, Floats]:
-    return graph.edges.start[edge], graph.edges.middle[edge], graph.edges.end[edge]
+def _closes(graph: FaceGraph, face: int, main: int) -> bool:
+    """Whether the hole's axis runs into `face`: a disc, a sphere, or a cone with its tip."""
+    if graph.kind[face] == Surface.PLANE:
+        inner = [edge for loop in graph.faces.loops[face][1:] for edge in loop]
+        return not any(_is_circle_about(graph, edge, main) for edge in inner)
+    if graph.kind[face] == Surface.CONE:
+        rims = [e for e in graph.part.edges_of_face[face] if graph.edges.kind[e] == Curve.CIRCLE]
+        return len({round(float(graph.edges.radius[e]), 6) for e in rims}) < 2
+    return graph.kind[face] == Surface.SPHERE
 
 
-def _stages(graph: FaceGraph, stack: list[int], axis: Floats) -> list[_Stage]:
-    """Cylinders and cones along the axis, halves of one put together, from low to high."""
-    faces = graph.faces
-    groups: dict[tuple[str | float, ...], list[int]] = {}
-    for face in stack:
-        if graph.kind[face] == Surface.CYLINDER:
-            key: tuple[str | float, ...] = ("cylinder", round(float(faces.radius[face]), 3))
-        elif graph.kind[face] == Surface.CONE:
-            low, high = graph.extent([face], axis)
-            key = ("cone", round(low, 2), round(high, 2))
-        else:
-            continue
-        groups.setdefault(key, []).append(face)
-    stages = []
-    for key, members in groups.items():
-        low, high = graph.extent(members, axis)
-        if key[0] == "cylinder":
-            ends = (2 * float(faces.radius[members[0]]),) * 2
-        else:
-            ends = (
-                _cone_diameter(graph, members[0], axis, low),
-                _cone_diameter(graph, members[0], axis, high),
-            )
-        stages.append(_Stage(members, key[0] == "cone", low, high, *ends))
-    return sorted(stages, key=lambda s: (s.low + s.high, s.low))
+def _is_open(graph: FaceGraph, stack: list[int], closing: list[int], axis: Floats, middle: float, side: int) -> bool:
+    """Whether the hole leads out of the material on one side of its middle.
 
-
-def _cone_diameter(graph: FaceGraph, face: int, axis: Floats, height: float) -> float:
-    own = graph.faces.axis[face]
-    along = (height - float(graph.faces.origin[face] @ axis)) * (1.0 if float(own @ axis) > 0 else -1.0)
-    slope = float(np.tan(np.radians(graph.faces.half_angle[face])))
-    return abs(2 * (float(graph.faces.radius[face]) + along * slope))
-
-
-def _classify(
-    graph: FaceGraph, stack: list[int], stages: list[_Stage], *, through: bool, flipped: bool
-) -> tuple[str, list[dict[str, float | str]]]:
-    """(type, steps) of a hole whose `stages` run from its mouth inwards.
-
-    A through hole with one enlarged mouth is a counterbore or countersink; every other hole of more
-    than one diameter (blind ones too, as toolkits count them) is a stepped hole.
+    It does unless a face closes it there, if it has a rim to faces beyond on that side. The rim may be
+    slanted or curved: where on the side it lies does not matter.
     """
-    steps = [_step(stage, flipped, last=i == len(stages) - 1, through=through) for i, stage in enumerate(stages)]
-    cylinders = [s for s, stage in zip(steps, stages, strict=True) if not stage.cone]
-    diameters = {round(float(s["diameter"]), 3) for s in cylinders}
-    sinks = [s for s in steps if s["form"] == "countersink"]
-    if len(diameters) > 2 or (len(diameters) == 2 and (sinks or not through)) or len(sinks) > 1:
-        return "stepped_hole", steps
-    if len(diameters) == 2:
-        return "counterbore", steps
-    if sinks:
-        return ("countersink" if through else "stepped_hole"), steps
-    if through:
-        return "through_hole", steps
-    flat = any(graph.kind[f] == Surface.PLANE for f in stack)
-    return ("flat_bottom_hole" if flat and steps[-1]["form"] == "bore" else "blind_hole"), steps
+    if any(side * (float(graph.faces.point[f] @ axis) - middle) > 0 for f in closing):
+        return False
+    member = set(stack)
+    return any(
+        side * (_mean_height(graph, edge, axis) - middle) > 0
+        for face in stack
+        for edge, other in graph.neighbours(face)
+        if other not in member and not graph.is_concave(edge)
+    )
 
 
-def _step(stage: _Stage, flipped: bool, *, last: bool, through: bool) -> dict[str, float | str]:
-    outer, inner = (stage.diameter_high, stage.diameter_low) if flipped else (stage.diameter_low, stage.diameter_high)
-    if not stage.cone:
-        form = "bore"
-    elif last and not through and inner < 0.2 * outer:
-        form = "drill_point"
-    elif outer < COUNTERSINK_WIDENING * inner:
-        form = "chamfer"
-    else:
-        form = "countersink"
-    return {"form": form, "diameter": stage.diameter, "depth": stage.high - stage.low}
+def _mean_height(graph: FaceGraph, edge: int, axis: Floats) -> float:
+    edges = graph.edges
+    return float((edges.start[edge] + edges.middle[edge] + edges.end[edge]) @ axis) / 3
+
+
+def _drill_depth(graph: FaceGraph, bore: Stage, stages: list[Stage], closing: list[int], axis: Floats) -> float:
+    """Length in mm that the narrowest bore is drilled, with the point or the ball that ends it."""
+    tips = [f for s in stages if s.form == "drill_point" for f in s.faces]
+    tips += [f for f in closing if graph.kind[f] == Surface.SPHERE]
+    low, high = bore.low, bore.high
+    for tip_low, tip_high in (graph.extent([f], axis) for f in tips):
+        if min(abs(tip_low - high), abs(tip_high - low)) < 1e-3 * bore.diameter + graph.tolerance:
+            low, high = min(low, tip_low), max(high, tip_high)
+    return high - low

@@ -1,5 +1,7 @@
 """Quantities of holes."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from workers.cad.part import Bend, Surface
@@ -22,27 +24,38 @@ from workers.rules.rule_file import Rule
 ALONG = 0.2
 
 
+def _drilled(subject: Subject) -> list[Feature]:
+    """Holes with a cylindrical bore; a lone taper is no drill's work."""
+    return [hole for hole in subject.of_type(*HOLES) if any(step["form"] == "bore" for step in hole.steps)]
+
+
 @quantity("hole_depth_to_diameter")
 def hole_depth_to_diameter(subject: Subject, _rule: Rule) -> list[Measurement]:
     """Depth over diameter of the narrowest bore of each hole; the drill's point counts as depth."""
     found = []
-    for hole in subject.of_type(*HOLES):
+    for hole in _drilled(subject):
         depth, diameter = hole.size["drill_depth"], hole.size["diameter"]
-        change = ratio_change(depth, diameter, "shallower", "wider", "Ø")
+        change = _deepest(hole, depth, diameter)
         found.append(on_feature(hole, subject, depth / diameter, change, depth=depth, diameter=diameter))
     return found
+
+
+def _deepest(hole: Feature, depth: float, diameter: float) -> Callable[[float], str]:
+    if len(hole.open_directions) < 2:
+        return ratio_change(depth, diameter, "shallower", "wider", "Ø")
+    return lambda limit: f"make it {depth / limit - diameter:.2f} mm wider (to Ø{depth / limit:.2f} mm)"
 
 
 @quantity("hole_diameter")
 def hole_diameter(subject: Subject, _rule: Rule) -> list[Measurement]:
     """Diameter of the narrowest bore of each hole, mm."""
-    return [too_narrow(hole, subject, "diameter", "Ø") for hole in subject.of_type(*HOLES)]
+    return [too_narrow(hole, subject, "diameter", "Ø") for hole in _drilled(subject)]
 
 
 @quantity("hole_diameter_off_standard")
 def hole_diameter_off_standard(subject: Subject, rule: Rule) -> list[Measurement]:
     """Distance in mm of each hole's diameter to the nearest standard drill."""
-    return [off_standard(subject, rule, hole, "diameter", "Ø") for hole in subject.of_type(*HOLES)]
+    return [off_standard(subject, rule, hole, "diameter", "Ø") for hole in _drilled(subject)]
 
 
 @quantity("hole_flat_bottom")
