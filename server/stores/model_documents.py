@@ -341,7 +341,7 @@ def _make(model_log: ActivityLog, path: Path, entry: Entry) -> None:
         _unlink(path)
         return
     staged = path.with_name(entry.staged) if entry.staged else None
-    stored = _rebuilt(model_log, entry.document, _stored_at(path, entry.kind))
+    stored = _latest(model_log, path, entry.kind)
     if staged is not None and staged.exists():
         staged.rename(path)
         fsync_folder(path.parent)
@@ -359,6 +359,14 @@ def _stored_at(path: Path, kind: str) -> Stored | None:
         return read_stored(path, kind)
     except (FileNotFoundError, DamagedDocumentError):
         return None
+
+
+def _latest(model_log: ActivityLog, path: Path, kind: str) -> Stored | None:
+    """The latest version that can be made of what is there and of what the log says; None if there is none."""
+    bases = (_stored_at(path, kind), _stored_at(previous_of(path), kind), None)
+    rebuilt = (_rebuilt(model_log, _document_name(model_log, path), base) for base in bases)
+    found = [stored for stored in rebuilt if stored is not None]
+    return max(found, key=lambda stored: (stored.revision, stored.has_checksum), default=None)
 
 
 def _rebuilt(model_log: ActivityLog, document: str, base: Stored | None) -> Stored | None:
@@ -391,8 +399,7 @@ def _restore(data: DataFolder, model_log: ActivityLog, path: Path, kind: str, er
 
     Raises `error` if there is none.
     """
-    previous = _stored_at(previous_of(path), kind)
-    stored = _rebuilt(model_log, _document_name(model_log, path), previous)
+    stored = _latest(model_log, path, kind)
     damage.quarantine(data, path, error.reason, restored=stored.framed() if stored else None)
     if stored is None:
         raise error

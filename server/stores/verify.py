@@ -12,6 +12,7 @@ from server.stores import activity_log, damage
 from server.stores.activity_log import ActivityLog, BadLineError, Entry, parse
 from server.stores.analysis_runs import RUN_KIND
 from server.stores.checklists import CHECKLIST_KIND
+from server.stores.checklists import DOCUMENT as CHECKLIST
 from server.stores.design_reviews import DESIGN_REVIEW_KIND
 from server.stores.dfm_candidate_session_store import CANDIDATE_SESSION_KIND
 from server.stores.dfm_review_jobs import JOB_KIND
@@ -22,11 +23,13 @@ from server.stores.model_store import MODEL_KIND
 from server.stores.paging import ids_in
 from server.stores.review_store import OLD_TICKETS, OLD_TICKETS_KIND, TICKET_KIND
 
-# By the name of the document in the model's folder, or of the folder that it is in.
-_KINDS: dict[str, Kind[Any]] = {
-    MODEL: MODEL_KIND,
-    "checklist": CHECKLIST_KIND,
-    OLD_TICKETS.removesuffix(".json"): OLD_TICKETS_KIND,
+# In the model's folder itself, by their names.
+_DOCUMENTS: dict[str, Kind[Any]] = {
+    f"{MODEL}.json": MODEL_KIND,
+    f"{CHECKLIST}.json": CHECKLIST_KIND,
+    OLD_TICKETS: OLD_TICKETS_KIND,
+}
+_FOLDERS: dict[str, Kind[Any]] = {
     "runs": RUN_KIND,
     "tickets": TICKET_KIND,
     "design-reviews": DESIGN_REVIEW_KIND,
@@ -106,11 +109,10 @@ def _look_at(data: DataFolder, model_id: str) -> Checked:
     chain = _Chain(model_log, checked, _name(data, model_log.path))
     chain.read()
     there: dict[str, Stored] = {}
-    for path in _documents_of(folder):
-        document = path.relative_to(folder).with_suffix("").as_posix()
-        stored = _understood(data, path, _KINDS[document.partition("/")[0]], checked)
-        if stored is not None:
-            there[document] = stored
+    for path, kind in _documents_of(folder):
+        stored = _understood(data, path, kind, checked)
+        if stored is not None and kind is not OLD_TICKETS_KIND:
+            there[path.relative_to(folder).with_suffix("").as_posix()] = stored
     told = _against_log(_name(data, folder), chain, there)
     checked.findings += chain.torn(is_told_of=any(finding.bad for finding in told)) + told
     if MODEL in there and not _is_part(folder / "part.step", there[MODEL].content.get("sha256")):
@@ -136,7 +138,7 @@ class _Chain:
         for line in self.model_log.lines():
             end = line.end
             try:
-                self._take(parse(line.content))
+                entry = parse(line.content)
             except BadLineError as bad:
                 finding = Finding(self.where, f"line {line.number} is bad: {bad}")
                 if line.end == size:
@@ -144,17 +146,20 @@ class _Chain:
                 else:
                     self.checked.findings.append(finding)
                 return
+            if wrong := self._out_of_place(entry):
+                self.checked.findings.append(Finding(self.where, f"line {line.number} is bad: {wrong}"))
+                return
+            self.last = self.latest[entry.document] = entry
+            self.checked.entries += 1
         if end < size:
             self.checked.findings.append(Finding(self.where, "its last line is torn", bad=False))
 
-    def _take(self, entry: Entry) -> None:
-        expected = self.last.hash if self.last else self.model_log.genesis
-        if entry.previous != expected:
-            raise BadLineError("it does not follow the line before it")
+    def _out_of_place(self, entry: Entry) -> str | None:
+        if entry.previous != (self.last.hash if self.last else self.model_log.genesis):
+            return "it does not follow the line before it"
         if entry.sequence != (self.last.sequence + 1 if self.last else 1):
-            raise BadLineError("its sequence number does not follow")
-        self.last = self.latest[entry.document] = entry
-        self.checked.entries += 1
+            return "its sequence number does not follow"
+        return None
 
     def torn(self, *, is_told_of: bool) -> list[Finding]:
         """A bad last line: what a crash leaves, unless a document says that its entry was whole once."""
@@ -210,11 +215,11 @@ def _understood(data: DataFolder, path: Path, kind: Kind[Any], checked: Checked)
     return stored
 
 
-def _documents_of(folder: Path) -> Iterator[Path]:
-    for name in _KINDS:
-        yield from _documents_in(folder / name)
-        if (path := folder / f"{name}.json").exists():
-            yield path
+def _documents_of(folder: Path) -> Iterator[tuple[Path, Kind[Any]]]:
+    for name, kind in _DOCUMENTS.items():
+        yield folder / name, kind
+    for name, kind in _FOLDERS.items():
+        yield from ((path, kind) for path in _documents_in(folder / name))
 
 
 def _documents_in(folder: Path) -> Iterator[Path]:
