@@ -6,6 +6,17 @@ import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
+# Set by our plugin in supervisord, and so known to its programs.
+SUPERVISORD_PID = "SUPERVISORD_PID"
+
+
+def end_with_supervisord() -> None:
+    """Have this program of supervisord's asked to end (SIGTERM) when supervisord does; else no effect.
+
+    If supervisord was killed while the program was still starting, this exits at once.
+    """
+    if pid := os.environ.get(SUPERVISORD_PID):
+        end_with_parent(signal.SIGTERM, parent=int(pid))
 
 
 def end_with_parent(signal_number: signal.Signals, parent: int | None = None) -> None:

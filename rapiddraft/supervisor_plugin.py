@@ -22,6 +22,7 @@ from supervisor.loggers import LevelsByName
 from supervisor.loggers import LogRecord as SupervisorRecord
 from supervisor.states import ProcessStates, SupervisorStates
 
+from rapiddraft._parent_death import SUPERVISORD_PID
 from server.observability.logging import JsonLines, configure_logging
 
 logger = logging.getLogger("supervisord")
@@ -34,6 +35,7 @@ _NO_AUTHENTICATION = "without any HTTP authentication checking"
 def make_plugin(supervisord: Any, **_settings: str) -> object:  # noqa: ANN401 - supervisor has no types
     """Called by supervisord while it starts, with itself."""
     configure_logging("supervisord")
+    os.environ[SUPERVISORD_PID] = str(os.getpid())
     supervisord.options.logger.handlers[:] = [_JsonHandler()]
     output = _ProgramOutput()
     events.subscribe(events.ProcessLogEvent, output.forward)

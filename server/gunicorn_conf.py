@@ -11,7 +11,7 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from uvicorn_worker import UvicornWorker
 
-from rapiddraft._parent_death import end_with_parent
+from rapiddraft._parent_death import end_with_parent, end_with_supervisord
 from server.data_folder import DataFolder
 from server.observability.logging import configure_logging
 from server.settings import get_settings
@@ -26,8 +26,7 @@ _STOP_SECONDS = 15
 _metrics_folder = DataFolder(_settings.data_dir).run / "metrics"
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder)  # read when prometheus_client is first imported
 
-if "SUPERVISOR_ENABLED" in os.environ:
-    end_with_parent(signal.SIGTERM)
+end_with_supervisord()
 
 
 class JsonLogger(Logger):  # type: ignore[misc]  # gunicorn has no types

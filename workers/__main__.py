@@ -14,7 +14,7 @@ from typing import Any
 
 from dramatiq import Worker
 
-from rapiddraft._parent_death import end_with_parent
+from rapiddraft._parent_death import end_with_supervisord
 from server.data_folder import DataFolder
 from server.observability.logging import configure_logging
 from server.settings import Settings, get_settings
@@ -40,8 +40,7 @@ def main() -> None:
     configure_logging("worker")
     settings = get_settings()
     configure_logging("worker", settings.log_level)
-    if "SUPERVISOR_ENABLED" in os.environ:
-        end_with_parent(signal.SIGTERM)
+    end_with_supervisord()
     stop = _StopSignals()
 
     DataFolder(settings.data_dir).prepare()
