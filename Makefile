@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .ONESHELL:
-.PHONY: help run test faults lint bench-dfm upgrade clean
+.PHONY: help run test faults lint conformance bench-dfm bench-queue bench-stores upgrade clean
 
 STARTED := $(shell date +%s.%N)
 VENV := .venv
@@ -23,6 +23,9 @@ help:
 	@echo 'make test [ARGS=…]                    set up, run the test suite'
 	@echo 'make faults [SEED=…]                  the fault campaign in full: kills, power losses, full disks, …'
 	@echo 'make lint                             ruff, mypy --strict and import-linter'
+	@echo 'make conformance                      run the tests of Dramatiq itself against the file broker'
+	@echo 'make bench-queue [ARGS=…]              the file broker beside Redis and huey'
+	@echo 'make bench-stores [ARGS=…]             what one write costs, with few and many tickets and models'
 	@echo 'make bench-dfm [PARTS=folder]          review times against the bare kernel'
 	@echo 'make upgrade                          compile the locked requirements anew'
 	@echo 'make clean                            remove the virtual environment and caches (not the data)'
@@ -72,3 +75,12 @@ $(INSTALLED_DEV): $(INSTALLED)
 
 bench-dfm: $(INSTALLED)
 	@$(PYTHON) -m loadtests.bench_dfm '$(or $(PARTS),samples)' $(ARGS)
+
+conformance: $(INSTALLED_DEV)
+	@exec $(PYTHON) -m tests.conformance $(ARGS)
+
+bench-queue: $(INSTALLED_DEV)
+	@exec $(PYTHON) -m loadtests.bench_queue $(ARGS)
+
+bench-stores: $(INSTALLED)
+	@exec $(PYTHON) -m loadtests.bench_stores $(ARGS)
