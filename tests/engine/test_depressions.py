@@ -1,9 +1,11 @@
 """Pockets, slots, steps, bosses, fillets and chamfers of known size."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.engine.reviewing import features, only_feature, reviewed
-from tests.parts import Solid, block, cylinder, pocket, prism
+from tests.parts import Solid, block, bracket, cone, cylinder, drill, pocket, prism
 
 MIDDLE = (50.0, 30.0, 25.0)
 
@@ -83,8 +85,67 @@ def test_a_bare_block_has_no_features() -> None:
     assert reviewed(plate())["features"] == []
 
 
-def test_each_face_belongs_to_at_most_one_feature() -> None:
-    from tests.parts import bracket
+def t_slot() -> Solid:
+    return plate().cut(block(120.0, 8.0, 12.0, (-10.0, 26.0, 13.5)), block(120.0, 16.0, 5.0, (-10.0, 22.0, 9.0)))
 
-    faces = [face for feature in reviewed(bracket())["features"] for face in feature["faces"]]
+
+def dovetail() -> Solid:
+    tool = prism([(22.0, 15.0), (38.0, 15.0), (34.0, 26.0), (26.0, 26.0)], 120.0)
+    return plate().cut(tool.moved(axis=(1.0, 1.0, 1.0), degrees=120.0).moved((-10.0, 0.0, 0.0)))
+
+
+def crossed_windows() -> Solid:
+    return plate().cut(block(120.0, 20.0, 10.0, (-10.0, 20.0, 8.0)), block(20.0, 80.0, 10.0, (40.0, -10.0, 8.0)))
+
+
+def test_a_t_slot_is_an_undercut_slot_and_no_deep_passage() -> None:
+    result = reviewed(t_slot())
+    found = only_feature(result, "slot")
+    assert found["direction"] == pytest.approx([0.0, 0.0, 1.0], abs=1e-6)
+    assert [f for f in result["findings"] if f["severity"] in ("critical", "major")] == []
+
+
+@pytest.mark.parametrize("build", [dovetail, crossed_windows])
+def test_channels_give_no_upright_corners(build: Callable[[], Solid]) -> None:
+    assert [f for f in reviewed(build())["findings"] if f["severity"] == "critical"] == []
+
+
+def test_a_neck_between_two_shoulders_is_no_boss() -> None:
+    neck = cylinder(30.0, 20.0, (0.0, 0.0, 0.0)).join(
+        cylinder(6.0, 40.0, (0.0, 0.0, 20.0)), cylinder(30.0, 20.0, (0.0, 0.0, 60.0))
+    )
+    result = reviewed(neck)
+    assert features(result, "boss") == []
+    assert [f for f in result["findings"] if f["rule"] == "boss-high"] == []
+
+
+def test_no_corner_is_asked_to_be_rounder_than_its_pocket_is_wide() -> None:
+    result = reviewed(plate().cut(pocket(40.0, 4.0, 20.0, MIDDLE)))
+    changes = {f["smallest_change"] for f in result["findings"] if f["rule"] == "corner-radius"}
+    assert changes == {"round it to R2.00 mm, as the width allows, and make it 6.00 mm deep at most"}
+
+
+PARTS: list[Callable[[], Solid]] = [
+    bracket,
+    t_slot,
+    dovetail,
+    crossed_windows,
+    lambda: plate().cut(cone(26.0, 20.0, 12.0, MIDDLE, (0.0, 0.0, -1.0))),
+    lambda: plate().cut(drill(8.0, 40.0, MIDDLE, point=False)).round_edges_at_height(1.0, 25.0),
+    lambda: plate().join(cylinder(12.0, 30.0, (50.0, 30.0, 25.0)), block(10.0, 10.0, 20.0, (20.0, 20.0, 25.0))),
+    lambda: cylinder(40.0, 60.0, (0.0, 0.0, 0.0)).cut(cylinder(6.0, 60.0, (-30.0, 10.0, 30.0), (1.0, 0.0, 0.0))),
+    lambda: plate().cut(pocket(60.0, 40.0, 10.0, MIDDLE, corner=8.0)).round_edges_at_height(1.0, 25.0),
+]
+
+
+@pytest.mark.parametrize("build", PARTS, ids=range(len(PARTS)))
+def test_each_face_belongs_to_at_most_one_feature(build: Callable[[], Solid]) -> None:
+    faces = [face for feature in reviewed(build())["features"] for face in feature["faces"]]
     assert len(faces) == len(set(faces))
+
+
+def test_a_rounded_mouth_leaves_the_pocket_its_size() -> None:
+    part = plate().cut(pocket(50.0, 30.0, 10.0, MIDDLE, corner=6.0))
+    mouth = part.round_edges_at_height(1.0, 25.0)
+    found = only_feature(reviewed(mouth), "closed_pocket")
+    assert (found["size"]["length"], found["size"]["width"]) == pytest.approx((50.0, 30.0), abs=1e-3)

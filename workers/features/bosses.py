@@ -26,8 +26,9 @@ def find_bosses(
     for floor, loop in loops:
         direction = graph.faces.axis[floor]
         walls = _walls(graph, floor, loop, fillets)
-        if not walls or walls & taken:
+        if not walls or walls & taken or _is_neck(graph, floor, walls):
             continue
+        taken = taken | walls
         _, top = graph.extent(walls, direction)
         height = top - float(graph.faces.origin[floor] @ direction)
         length, width = plan_size(graph, sorted(walls), direction)
@@ -52,6 +53,14 @@ def _walls(graph: FaceGraph, floor: int, loop: list[int], fillets: set[int]) -> 
     for foot in feet & fillets:
         walls |= {other for _, other in graph.neighbours(foot) if other != floor and other not in fillets}
     return walls
+
+
+def _is_neck(graph: FaceGraph, floor: int, walls: set[int]) -> bool:
+    """Whether the walls end at another face that overhangs them: what stands between is no boss."""
+    beyond = {other for wall in walls for edge, other in graph.neighbours(wall) if graph.is_concave(edge)} - walls
+    return any(
+        graph.kind[f] == Surface.PLANE and float(graph.faces.axis[f] @ graph.faces.axis[floor]) < -0.9 for f in beyond
+    )
 
 
 def find_ring_grooves(graph: FaceGraph) -> list[Feature]:

@@ -15,6 +15,7 @@ SAME_DIRECTION = 0.9
 ALONG_OWN = 0.7  # cosine: one of the feature's own directions is taken within 45 degrees of a mouth's normal
 TOWARD_MOUTH = 0.3  # cosine: a direction leads out by a face that it meets at no flatter an angle
 OPPOSITE = -0.9
+ACROSS = 0.3  # cosine: more or less square to the channel
 
 
 @dataclass
@@ -67,12 +68,10 @@ def _describe(graph: FaceGraph, members: list[int], around: Surroundings) -> Fea
     core = [f for f in members if f not in around.concave_fillets]
     if not core or _is_shoulder(graph, core):
         return None
-    openings = _open_directions(graph, members)
+    openings, necks = _open_directions(graph, members)
     if not openings:
         return None
-    kind, direction = _classify(graph, core, openings)
-    if kind is None:
-        return None
+    kind, direction = _classify(graph, core, openings, necks)
     low, high = graph.extent(members, direction)
     length, width = plan_size(graph, members, direction)
     floors = [f for f in core if graph.kind[f] == Surface.PLANE and graph.faces.axis[f] @ direction > 0.99]
@@ -101,21 +100,33 @@ def _is_shoulder(graph: FaceGraph, core: list[int]) -> bool:
     return all(graph.kind[f] == Surface.PLANE and abs(float(graph.faces.axis[f] @ axis)) > 0.999 for f in rest)
 
 
-def _open_directions(graph: FaceGraph, members: list[int]) -> list[Floats]:
-    """Directions, one for each group of faces beyond the mouth, in which nothing of the feature is in the way."""
+def _open_directions(graph: FaceGraph, members: list[int]) -> tuple[list[Floats], list[Floats]]:
+    """(openings, necks): directions out past the feature's mouths, and mouths too narrow to leave by.
+
+    One direction stands for each group of faces beyond the mouth. Through an opening, nothing of the
+    feature is in the way; the neck of a T-slot leads out, but its own lips overhang.
+    """
     mouth = _mouth_normals(graph, members)
     own = _free(graph, members, _own_directions(graph, members))
     beyond = _free(graph, members, np.array(mouth).reshape(-1, 3))
-    directions: list[Floats] = []
+    openings: list[Floats] = []
+    necks: list[Floats] = []
     for normal in mouth:
         # The feature's own directions first: a mouth may be oblique, curved, or broken by a chamfer, and
         # still open along the walls.
         direction = _nearest(own, normal, ALONG_OWN)
         if direction is None:
             direction = _nearest(np.concatenate([own, beyond]), normal, TOWARD_MOUTH)
-        if direction is not None and not any(float(direction @ d) > SAME_DIRECTION for d in directions):
-            directions.append(direction)
-    return directions
+        if direction is None:
+            _add(necks, normal)
+        else:
+            _add(openings, direction)
+    return openings, necks
+
+
+def _add(directions: list[Floats], direction: Floats) -> None:
+    if not any(float(direction @ d) > SAME_DIRECTION for d in directions):
+        directions.append(direction)
 
 
 def _nearest(candidates: Floats, normal: Floats, least: float) -> Floats | None:
@@ -131,12 +142,24 @@ def _nearest(candidates: Floats, normal: Floats, least: float) -> Floats | None:
 def _mouth_normals(graph: FaceGraph, members: list[int]) -> list[Floats]:
     """Outward normals of the faces beyond the feature's convex border, near that border."""
     inside = set(members)
-    return [
-        _normal_near(graph, other, graph.edges.middle[edge])
-        for face in members
-        for edge, other in graph.neighbours(face)
-        if other not in inside and not graph.is_concave(edge)
+    normals: list[Floats] = []
+    for face in members:
+        for edge, other in graph.neighbours(face):
+            if other not in inside and not graph.is_concave(edge):
+                normals.extend(_beyond(graph, edge, other, inside))
+    return normals
+
+
+def _beyond(graph: FaceGraph, edge: int, other: int, inside: set[int]) -> list[Floats]:
+    """Normals beyond one mouth edge; a rounded mouth is looked through to the faces that it runs out into."""
+    if graph.bend[edge] != Bend.SMOOTH or graph.sign[other] <= 0:
+        return [_normal_near(graph, other, graph.edges.middle[edge])]
+    behind = [
+        _normal_near(graph, face, graph.edges.middle[far])
+        for far, face in graph.neighbours(other)
+        if face not in inside and graph.bend[far] == Bend.SMOOTH and graph.sign[face] <= 0
     ]
+    return behind or [np.asarray(graph.faces.normal[other])]
 
 
 def _own_directions(graph: FaceGraph, members: list[int]) -> Floats:
@@ -176,25 +199,48 @@ def _member_normals(graph: FaceGraph, members: list[int]) -> Floats:
     return np.unique(np.round(mesh.normals[of_members], 3), axis=0)
 
 
-def _classify(graph: FaceGraph, core: list[int], openings: list[Floats]) -> tuple[str | None, Floats]:
-    """(type, direction that a tool leaves by) from the number of open sides and how they stand to each other."""
+def _classify(graph: FaceGraph, core: list[int], openings: list[Floats], necks: list[Floats]) -> tuple[str, Floats]:
+    """(type, direction that a tool leaves by) from the open sides and how they stand to each other."""
     opposite = [(i, j) for i in range(len(openings)) for j in range(i) if float(openings[i] @ openings[j]) < OPPOSITE]
     if len(openings) == 1:
         return "closed_pocket", openings[0]
     if len(openings) == 2:
-        if opposite:
-            return "through_pocket", _longest_first(openings)
-        return _slot_or_open_pocket(core), _across(graph, core, openings)
+        if not opposite:
+            return _slot_or_open_pocket(core), _across(graph, core, openings)
+        neck = _out_of_the_neck(graph, core, openings, necks)
+        return ("slot", neck) if neck is not None else ("through_pocket", max(openings, key=_rounded))
     if len(openings) == 3 and opposite:
         pair = set(opposite[0])
-        rest = next(d for i, d in enumerate(openings) if i not in pair)
-        return "slot", rest
+        return "slot", next(d for i, d in enumerate(openings) if i not in pair)
     return "step", _across(graph, core, openings)
 
 
-def _longest_first(openings: list[Floats]) -> Floats:
-    """The same end of a through pocket whichever way its faces are numbered."""
-    return max(openings, key=_rounded)
+def _out_of_the_neck(graph: FaceGraph, core: list[int], openings: list[Floats], necks: list[Floats]) -> Floats | None:
+    """The direction in which a channel opens sideways past its lips, or None if it does not.
+
+    A dovetail's own walls overhang its mouth. In a T-slot the walls of the neck face each other across
+    the channel, between a floor and two lips.
+    """
+    planes = [graph.faces.axis[f] for f in core if graph.kind[f] == Surface.PLANE]
+    for neck in necks:
+        if abs(float(neck @ openings[0])) > ACROSS:
+            continue
+        floors, lips = _facing(planes, neck)
+        if floors > 0 and lips == 0:
+            return neck
+        if any(float(neck @ other) < OPPOSITE for other in necks):
+            out = np.cross(openings[0], neck)
+            out /= np.linalg.norm(out)
+            floors, lips = _facing(planes, out)
+            if min(floors, lips) > 0 and floors != lips:
+                return np.asarray(out if lips > floors else -out)
+    return None
+
+
+def _facing(planes: list[Floats], direction: Floats) -> tuple[int, int]:
+    """How many planes face along `direction`, and how many against it."""
+    cosines = [float(normal @ direction) for normal in planes]
+    return sum(c > 0.99 for c in cosines), sum(c < -0.99 for c in cosines)
 
 
 def _rounded(direction: Floats) -> tuple[float, ...]:

@@ -26,7 +26,8 @@ def recognise(part: Part) -> list[Feature]:
     taken |= {f for feature in fillets for f in feature.faces}
     chamfers = find_chamfers(graph, taken)
     loops = boss_loops(graph)
-    convex_fillets = [f for f in fillets if f.type == "convex_fillet" and not _is_wall(graph, f.faces[0])]
+    convex = {f.faces[0] for f in fillets if f.type == "convex_fillet"}
+    convex_fillets = [f for f in fillets if f.faces[0] in convex and not _is_wall(graph, f.faces[0], convex)]
     concave = {f.faces[0] for f in fillets if f.type == "concave_fillet"}
     around = Surroundings(
         holes={f for feature in holes + grooves for f in feature.faces},
@@ -44,9 +45,12 @@ def recognise(part: Part) -> list[Feature]:
     return _numbered(grooves + holes + fillets + chamfers + depressions + bosses)
 
 
-def _is_wall(graph: FaceGraph, face: int) -> bool:
-    """A convex corner of a pocket's own wall: it stands on the floor, or on the fillet around it."""
-    return any(graph.is_concave(edge) for edge, _ in graph.neighbours(face))
+def _is_wall(graph: FaceGraph, face: int, convex: set[int]) -> bool:
+    """A convex corner of a pocket's own wall: it stands on the floor, or on the fillet around it.
+
+    The fillets that go on from it do not count: around a pocket's mouth they turn inwards.
+    """
+    return any(graph.is_concave(edge) and other not in convex for edge, other in graph.neighbours(face))
 
 
 def _attach_fillets(graph: FaceGraph, fillets: list[Feature], depressions: list[Feature]) -> None:

@@ -19,6 +19,8 @@ from workers.rules.quantities.registry import (
 )
 from workers.rules.rule_file import Rule
 
+ASKEW = 0.1  # cosine: square to the edge, or nearly
+
 
 @quantity("corner_radius")
 def corner_radius(subject: Subject, _rule: Rule) -> list[Measurement]:
@@ -38,7 +40,7 @@ def _rounded_corners(subject: Subject) -> list[Measurement]:
         edges = [edge for f in (face, *sorted(below)) for edge in part.edges_of_face[f]]
         heights = np.concatenate([part.edges.start[edges], part.edges.end[edges]]) @ fillet.axis
         depth, radius = float(np.ptp(heights)), fillet.size["radius"]
-        measurement = on_feature(fillet, subject, radius, _raise_radius(radius, depth), depth=depth)
+        measurement = on_feature(fillet, subject, radius, _raise_radius(radius, depth, fillet.parent), depth=depth)
         measurement.normal = part.faces.normal[face]
         if fillet.parent is not None:
             measurement.features.append(fillet.parent)
@@ -46,14 +48,29 @@ def _rounded_corners(subject: Subject) -> list[Measurement]:
     return found
 
 
-def _raise_radius(radius: float, depth: float) -> Callable[[float], str]:
+def _raise_radius(radius: float, depth: float, home: Feature | None) -> Callable[[float], str]:
     def change(limit: float) -> str:
-        return (
-            f"raise the radius by {limit - radius:.2f} mm to R{limit:.2f} mm, "
-            f"or make the corner {depth * (1 - radius / limit):.2f} mm less deep"
-        )
+        less_deep = f"make the corner {depth * (1 - radius / limit):.2f} mm less deep"
+        if limit > _largest_radius(home):
+            return f"{less_deep}: the pocket is too narrow for R{limit:.2f} mm"
+        return f"raise the radius by {limit - radius:.2f} mm to R{limit:.2f} mm, or {less_deep}"
 
     return change
+
+
+def _round_off(depth: float, home: Feature) -> Callable[[float], str]:
+    def change(limit: float) -> str:
+        largest = _largest_radius(home)
+        if limit > largest:
+            return f"round it to R{largest:.2f} mm, as the width allows, and make it {3 * largest:.2f} mm deep at most"
+        return f"round it to R{limit:.2f} mm, a third of its {depth:.2f} mm, or add a dog-bone relief"
+
+    return change
+
+
+def _largest_radius(home: Feature | None) -> float:
+    """Half the width of the depression, mm: no larger radius fits into its corners."""
+    return home.size["width"] / 2 if home is not None and home.size.get("width", 0) > 0 else float("inf")
 
 
 def _sharp_corners(subject: Subject) -> list[Measurement]:
@@ -72,6 +89,12 @@ def _is_upright_and_sharp(subject: Subject, edge: int, home: Feature) -> bool:
     edges = subject.part.edges
     if edges.bend[edge] != Bend.CONCAVE or edges.kind[edge] != Curve.LINE or home.direction is None:
         return False
+    along = [float(edges.tangent[edge] @ direction) for direction in home.open_directions]
+    open_at_both_ends = max(along) > SQUARE and min(along) < -SQUARE
+    open_at_a_side = any(abs(cosine) < ASKEW for cosine in along)
+    # What runs through the part and is open at a side as well is cut from that side, corner and all.
+    if open_at_both_ends and open_at_a_side:
+        return False
     return abs(float(edges.tangent[edge] @ home.direction)) > SQUARE
 
 
@@ -84,7 +107,7 @@ def _sharp_corner(subject: Subject, home: Feature, edge: int, one: int, two: int
         faces=sorted((one, two)),
         point=part.edges.middle[edge],
         normal=outward / max(1e-9, float(np.linalg.norm(outward))),
-        change=lambda limit: f"round it to R{limit:.2f} mm, a third of its {depth:.2f} mm, or add a dog-bone relief",
+        change=_round_off(depth, home),
         features=[home],
         edges=[edge],
         details={"depth": depth},
