@@ -7,7 +7,7 @@ the rounds, latencies are pooled. Two worker processes with four threads each:
 
 - enqueue: messages a second that one thread sends, each on disk (as far as the queue promises it);
 - drain: messages a second that the workers start, from the moment they may;
-- trickle: from just before sending to the start of a message, at 50 a second, workers idle between;
+- trickle: from just before sending to the start of a message, at 50 a second, from a thread that only sends;
 - idle: the same, each message after 2 s without any;
 - idle CPU: of the workers, and of the server if there is one, in percent of one core.
 """
@@ -67,11 +67,12 @@ def main() -> None:
     if arguments.work_for:
         work(*arguments.work_for)
         return
+    progress = Console(stderr=True, highlight=False)
     rows = [row for row in ROWS if arguments.only in (None, row.name)]
     if shutil.which("redis-server") is None:
         for row in rows:
             if row.kind == "redis":
-                print(f"{row.name}: skipped, there is no redis-server here (apt-get install redis-server)")
+                progress.print(f"{row.name}: skipped, there is no redis-server here (apt-get install redis-server)")
         rows = [row for row in rows if row.kind != "redis"]
     figures: dict[str, Figures] = {row.name: defaultdict(list) for row in rows}
     for number in range(arguments.rounds):
@@ -79,7 +80,7 @@ def main() -> None:
             load = os.getloadavg()[0]
             for what, values in measured(row, arguments.messages).items():
                 figures[row.name][what] += values
-            print(f"round {number + 1}: {row.name} at load {load:.1f}", file=sys.stderr)
+            progress.print(f"round {number + 1}: {row.name} at load {load:.1f}")
     Console(width=150).print(_table(figures))
 
 
@@ -193,7 +194,9 @@ def _cpu_seconds(processes: list[psutil.Process]) -> float:
 
 
 def _table(figures: dict[str, Figures]) -> Table:
-    table = Table("queue", "enqueue /s", "× always", "drain /s", "× always", "trickle p50", "p99 ms", "idle p50", "max ms")
+    table = Table(
+        "queue", "enqueue /s", "× always", "drain /s", "× always", "trickle p50", "p99 ms", "idle p50", "max ms"
+    )
     table.add_column("idle CPU %")
     reference = figures.get(REFERENCE)
     for name, row in figures.items():

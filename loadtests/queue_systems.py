@@ -13,7 +13,7 @@ from pathlib import Path
 import dramatiq
 import redis
 from dramatiq.brokers.redis import RedisBroker
-from huey import Huey, SqliteHuey
+from huey import Huey, SqliteHuey  # type: ignore[import-untyped]
 
 from workers.file_broker import FileBroker
 
@@ -48,7 +48,7 @@ class DramatiqQueue(QueueSystem):
     def __init__(self, broker: dramatiq.Broker, size: Callable[[], int], record: Record) -> None:
         self.broker = broker
         self.size = size
-        self.actor = dramatiq.actor(record, broker=broker, queue_name=QUEUE, actor_name="record")
+        self.actor = dramatiq.actor(broker=broker, queue_name=QUEUE, actor_name="record")(record)
         self.worker = dramatiq.Worker(broker, worker_threads=THREADS)
 
     def send(self) -> None:

@@ -80,8 +80,9 @@ class Tally:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A case counts by its call, or by what went wrong around it."""
-        if report.when == "call" or not report.passed:
-            self.outcomes[report.nodeid.partition("::")[0]][report.outcome] += 1
+        outcome = str(report.outcome)  # of pytest-rerunfailures too, "rerun"
+        if outcome != "rerun" and (report.when == "call" or not report.passed):
+            self.outcomes[report.nodeid.partition("::")[0]][outcome] += 1
 
     def print(self, paths: list[str]) -> None:
         """Print the table."""

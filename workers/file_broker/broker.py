@@ -15,6 +15,7 @@ from . import wakeup
 from .consumer import FileConsumer
 from .errors import MessageTooLargeError
 from .heartbeat import Heartbeat
+from .housekeeping import Housekeeping
 from .middleware import FollowWorker
 from .storage import DeadLetter, QueueCounts, Storage
 
@@ -28,6 +29,9 @@ class FileBroker(Broker):
     Delivers at least once: a message whose holder dies, or stops for longer than `lease_seconds`, goes to
     another. After `max_deliveries` deliveries without an answer it goes to the dead letters, as do messages
     that failed for good. Lower `priority` of the actor goes first, then the older message.
+
+    Dead letters are kept until they are purged, unless `dead_letter_seconds` or `dead_letter_limit` say how
+    long and how many at most; workers remove the oldest then.
 
     New messages are refused while less than `reserved_bytes` are free on the disk.
 
@@ -44,12 +48,15 @@ class FileBroker(Broker):
         lease_seconds: float = 15.0,
         max_deliveries: int = 5,
         reserved_bytes: int = RESERVED_BYTES,
+        dead_letter_seconds: float | None = None,
+        dead_letter_limit: int | None = None,
         wake_folder: Path | None = None,
         middleware: list[Middleware] | None = None,
     ) -> None:
         super().__init__(middleware)
         self.queues: set[str] = set()
         self.storage = Storage(path, max_deliveries=max_deliveries, reserved_bytes=reserved_bytes)
+        self.housekeeping = Housekeeping(self.storage, seconds=dead_letter_seconds, count=dead_letter_limit)
         self.wake_folder = wake_folder or path.with_name(f"{path.name}.wake")
         self.lease_seconds = lease_seconds
         self.fetching = True  # False while the worker shuts down
@@ -181,9 +188,8 @@ class FileBroker(Broker):
             self.storage.requeue_dead_letter(number, letter.body)
         else:
             message.options.pop("retries", None)
-            self.storage.requeue_dead_letter(
-                number, message.encode(), priority=self._priority(message), due_at=self._due_at(message)
-            )
+            due_at = self._due_at(message) if letter.queue in self.delay_queues else 0
+            self.storage.requeue_dead_letter(number, message.encode(), priority=self._priority(message), due_at=due_at)
         self.wake(letter.queue)
 
     def purge_dead_letter(self, number: int) -> None:

@@ -1,5 +1,6 @@
 """Taking messages from one queue, for Dramatiq's worker."""
 
+import dataclasses
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dramatiq import Message
 from dramatiq.broker import Consumer, MessageProxy
+from dramatiq.common import q_name
 from dramatiq.errors import DecodeError
 from dramatiq.logging import get_logger
 
@@ -34,7 +36,9 @@ class FileConsumer(Consumer):
     One thread iterates; `ack`, `nack` and `requeue` may come from any. An answer given under a claim that
     has been lost meanwhile (the process was stopped for longer than its lease) is refused and logged.
 
-    Messages of a delay queue stay in the file until they are due, so the worker holds none that only wait.
+    The consumer of a delay queue hands out nothing: it moves what is due to the queue, where it is taken like
+    any other message. (What Dramatiq does with delayed messages that it is given, an enqueue and an
+    acknowledgement, would deliver a message twice if the process died between the two.)
     """
 
     def __init__(self, broker: "FileBroker", queue_name: str, prefetch: int, timeout: int) -> None:
@@ -54,7 +58,10 @@ class FileConsumer(Consumer):
         deadline = time.monotonic() + self.timeout
         while True:
             self._wakeup.drain()  # first: a hint that arrives while we look must not be lost
-            if not self._fetched or not self.broker.fetching:
+            self.broker.housekeeping.step()
+            if self.delayed:
+                self._release_due()
+            elif not self._fetched or not self.broker.fetching:
                 self._fetch()
             while self._fetched:
                 if (message := self._decoded(self._fetched.popleft())) is not None:
@@ -86,13 +93,17 @@ class FileConsumer(Consumer):
 
     def close(self) -> None:
         """Return what was not handed out, and stop listening."""
-        # Dramatiq forgets the delayed messages of a consumer that it closes, and starts none of them itself.
-        unstarted = list(self._held.values()) if self.delayed else list(self._fetched)
+        unstarted = list(self._fetched)
         self._fetched.clear()
         try:
             self._give_back(unstarted)
         finally:
             self._wakeup.close()
+
+    def _release_due(self) -> None:
+        queue_name = q_name(self.queue_name)
+        if self.broker.fetching and self.broker.storage.release_due(self.queue_name, queue_name):
+            self.broker.wake(queue_name)
 
     def _fetch(self) -> None:
         if not self.broker.fetching:
@@ -116,16 +127,22 @@ class FileConsumer(Consumer):
 
     def _decoded(self, claim: Claim) -> FileMessage | None:
         try:
-            return FileMessage(Message.decode(claim.body), claim)
+            return FileMessage(self._undelayed(Message.decode(claim.body)), claim)
         except DecodeError as error:
             self.logger.error("Message %s cannot be decoded; it goes to the dead letters.", claim.message_id)
             accepted = self.broker.storage.reject(claim, f"cannot be decoded: {error.error!r}")
             self._answered(claim, "reject", accepted)
             return None
 
+    def _undelayed(self, message: "Message[Any]") -> "Message[Any]":
+        if message.queue_name == self.queue_name:
+            return message
+        options = {name: value for name, value in message.options.items() if name != "eta"}
+        return dataclasses.replace(message, queue_name=self.queue_name, options=options)
+
     def _seconds_until_due(self) -> float:
         """How long a waiting message of a delay queue has to wait yet."""
-        if not self.delayed or len(self._held) >= self.prefetch:
+        if not self.delayed:
             return POLL_SECONDS
         due = self.broker.storage.next_due(self.queue_name)
         return POLL_SECONDS if due is None else due / 1000

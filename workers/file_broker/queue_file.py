@@ -32,6 +32,9 @@ LOCK_POLL_SECONDS = 0.0002
 LOG_LIMIT_BYTES = 16 * 1024 * 1024
 LOG_KEPT_BYTES = 8 * 1024 * 1024
 LOG_RESET_WAIT_MS = 50
+# A sync of a file that has grown waits for the file system's journal as well, and takes twice as long or more.
+# So the log is made as long as it gets between two checkpoints (1000 pages) before it is used.
+LOG_FIRST_BYTES = 5 * 1024 * 1024
 COMMITS_PER_LOG_CHECK = 64
 
 Parameters = Mapping[str, Any] | Sequence[Any]
@@ -128,6 +131,24 @@ class QueueFile:
                 with suppress(OSError, sqlite3.Error):  # the commit stands, and a later one looks again
                     self._bound_log(connection)
 
+    def shrink(self, *, free_bytes: int, step_bytes: int) -> int:
+        """Give up to `step_bytes` of what is free in the file beyond `free_bytes` back; say how many."""
+        [(page_bytes,)] = self.read("PRAGMA page_size")
+        [(free_pages,)] = self.read("PRAGMA freelist_count")
+        pages = min(free_pages * page_bytes - free_bytes, step_bytes) // page_bytes
+        if pages <= 0:
+            return 0
+        with self._connected() as connection, self._sole_writer():
+            self._set_durable(connection, False)
+            # `execute` would stop after the first page, for each is a row to it.
+            connection.executescript(f"PRAGMA incremental_vacuum({pages})")
+        return int(pages * page_bytes)
+
+    def checkpoint(self) -> None:
+        """Copy what is in the log into the file, as far as no reader is in the way. Waits for none."""
+        with self._connected() as connection, self._sole_writer():
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
     def close(self) -> None:
         """Close the file. The next use opens it again."""
         with self._lock:
@@ -191,7 +212,22 @@ class QueueFile:
         finally:
             fcntl.flock(self._lock_descriptor, fcntl.LOCK_UN)
 
+    def _lengthen_log(self, connection: sqlite3.Connection) -> None:
+        """Write pages to the log and take them back: what is rolled back leaves the log as long as it got."""
+        if self._log_path.exists() and self._log_path.stat().st_size >= LOG_FIRST_BYTES:
+            return
+        [(cache_size,)] = connection.execute("PRAGMA cache_size").fetchall()
+        connection.execute("PRAGMA cache_size = 10")  # else they would stay in memory
+        with suppress(sqlite3.Error):  # no room: then it grows as it is used
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("CREATE TABLE log_length (bytes BLOB)")
+            connection.execute("INSERT INTO log_length VALUES (zeroblob(?))", (LOG_FIRST_BYTES,))
+        _roll_back(connection)
+        connection.execute(f"PRAGMA cache_size = {cache_size}")
+
     def _set_durable(self, connection: sqlite3.Connection, durable: bool) -> None:
+        if self._durable is None:  # the first write of this connection
+            self._lengthen_log(connection)
         if self._durable != durable:
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._durable = durable

@@ -59,6 +59,7 @@ CREATE TABLE dead_letters (
     reason TEXT NOT NULL,
     died_at INTEGER NOT NULL                -- Unix time in ms
 );
+CREATE INDEX dead_letters_by_age ON dead_letters (died_at);
 CREATE TABLE boot (id TEXT NOT NULL);       -- the boot that every lease belongs to
 INSERT INTO boot VALUES ('')
 """
@@ -88,6 +89,17 @@ _BURY = """
 INSERT INTO dead_letters (id, message_id, queue, body, deliveries, history, reason, died_at)
 SELECT id, message_id, queue, coalesce(:body, body), deliveries, history, :reason, :time_of_day
 FROM messages WHERE id = :id
+"""
+# A due message keeps its number, and with it its place before whatever was accepted after it.
+_RELEASE = f"""
+UPDATE messages SET queue = :to, due_at = 0 WHERE id IN (SELECT id FROM messages WHERE {_WAITING})
+"""
+_TRIM = """
+DELETE FROM dead_letters WHERE id IN (
+    SELECT id FROM (SELECT id FROM dead_letters WHERE died_at <= :died_by ORDER BY died_at LIMIT :step)
+    UNION
+    SELECT id FROM (SELECT id FROM dead_letters ORDER BY died_at DESC, id DESC LIMIT :step OFFSET :kept)
+)
 """
 _COUNTS = f"""
 SELECT
@@ -251,6 +263,14 @@ class Storage:
         [(due_at,)] = self._file.read("SELECT min(due_at) FROM messages WHERE owner IS NULL AND queue = ?", (queue,))
         return None if due_at is None else max(0, due_at - self.clock.time_of_day())
 
+    def release_due(self, delay_queue: str, queue: str) -> int:
+        """Move the due messages of a delay queue to its queue, in one change; say how many."""
+        if self.next_due(delay_queue) != 0:
+            return 0
+        terms = {"queue": delay_queue, "to": queue, "time_of_day": self.clock.time_of_day()}
+        with self._file.transaction(durable=False) as connection:
+            return connection.execute(_RELEASE, terms).rowcount
+
     def counts(self, queues: Sequence[str]) -> QueueCounts:
         """How many messages of these queues are in which state."""
         terms = {"queues": json.dumps(queues), "time_of_day": self.clock.time_of_day()}
@@ -300,6 +320,27 @@ class Storage:
         """Remove a dead letter for good. Raises DeadLetterNotFoundError."""
         with self._file.transaction(durable=True) as connection:
             _remove_dead_letter(connection, number)
+
+    def trim_dead_letters(self, *, seconds: float | None, count: int | None, step: int) -> int:
+        """Remove up to `step` dead letters older than `seconds`, and as many beyond the newest `count`; say how many.
+
+        None: no limit.
+        """
+        if seconds is None and count is None:
+            return 0
+        died_by = 0 if seconds is None else self.clock.time_of_day() - round(seconds * 1000)
+        terms = {"died_by": died_by, "kept": (1 << 62) if count is None else count, "step": step}
+        [(there, oldest)] = self._file.read("SELECT count(*), min(died_at) FROM dead_letters")
+        if there == 0 or (oldest > died_by and there <= terms["kept"]):
+            return 0
+        with self._file.transaction(durable=False) as connection:
+            return connection.execute(_TRIM, terms).rowcount
+
+    def tidy_file(self, *, free_bytes: int, step_bytes: int) -> int:
+        """Give up to `step_bytes` of what is free in the file beyond `free_bytes` back to the disk; say how many."""
+        given = self._file.shrink(free_bytes=free_bytes, step_bytes=step_bytes)
+        self._file.checkpoint()
+        return given
 
     def _letters(self, which: str, terms: dict[str, Any]) -> list[DeadLetter]:
         rows = self._file.read(

@@ -5,11 +5,13 @@ import time
 from pathlib import Path
 
 import dramatiq
+import dramatiq.worker
 import pytest
+from dramatiq import Worker
 from dramatiq.broker import MessageProxy
 from dramatiq.errors import QueueJoinTimeout, QueueNotFound
 
-from workers.file_broker import FileBroker, MessageTooLargeError
+from workers.file_broker import FileBroker, MessageTooLargeError, QueueDiskFullError, QueueFileBusyError
 from workers.file_broker import consumer as consumer_module
 from workers.file_broker.broker import MAX_MESSAGE_BYTES
 
@@ -180,6 +182,59 @@ def test_a_late_answer_is_refused_and_logged(broker: FileBroker, caplog: pytest.
     ]
     assert broker.dead_letters("reviews") == []
     consumer.close()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_answer_that_fails_is_given_again(
+    broker: FileBroker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fails: bool
+) -> None:
+    monkeypatch.setattr(dramatiq.worker, "POST_PROCESS_MESSAGE_RETRY_DELAY_SECS", 0.01)
+    refusals = [QueueFileBusyError("stayed locked"), QueueDiskFullError("no room")]
+    answer = "reject" if fails else "ack"
+    give = getattr(broker.storage, answer)
+
+    def refused_twice(*args: object) -> bool:
+        if refusals:
+            raise refusals.pop()
+        return bool(give(*args))
+
+    monkeypatch.setattr(broker.storage, answer, refused_twice)
+    runs: list[int] = []
+
+    @dramatiq.actor(queue_name="reviews", max_retries=0)
+    def review() -> None:
+        runs.append(1)
+        if fails:
+            raise ValueError("no solid")
+
+    review.send()
+    with running_worker(broker):
+        broker.join("reviews", timeout=20_000)
+    assert (len(runs), len(broker.dead_letters("reviews")), refusals) == (1, int(fails), [])
+    assert "operation will be retried" in caplog.text
+
+
+def test_a_worker_that_prefetches_no_more_than_its_threads_holds_nothing_unstarted(broker: FileBroker) -> None:
+    running: list[int] = []
+    finish = threading.Event()
+
+    @dramatiq.actor(queue_name="reviews")
+    def review(number: int) -> None:
+        running.append(number)
+        finish.wait(20)
+
+    for number in range(5):
+        review.send(number)
+    worker = Worker(broker, worker_timeout=100, worker_threads=2)
+    worker.queue_prefetch = 2
+    worker.start()
+    wait_until(lambda: len(running) == 2)
+    counts = broker.counts("reviews")
+    assert (counts.held, counts.waiting) == (2, 3)
+    finish.set()
+    broker.join("reviews", timeout=20_000)
+    worker.stop()
+    assert sorted(running) == list(range(5))
 
 
 def test_prefetch_limits_what_is_held(broker: FileBroker) -> None:
