@@ -26,7 +26,7 @@ _PTH_LINE = (
 def prepare(command: list[str]) -> None:
     """Set RAPIDDRAFT_DATA_DIR if it is not; for supervisord, also make the folder for its socket.
 
-    `command` is the whole command line. Raises OSError if the folder cannot be made.
+    `command` is the whole command line. Ends the process with a plain reason if the folder cannot be made.
     """
     name = next((Path(word).name for word in command[1:3] if word != "-m"), "")
     if name not in ("supervisord", "supervisorctl", "supervisor.supervisord", "supervisor.supervisorctl"):
@@ -34,10 +34,18 @@ def prepare(command: list[str]) -> None:
     data = Path(os.environ.get("RAPIDDRAFT_DATA_DIR") or DEFAULT_DATA_DIR).absolute()
     os.environ["RAPIDDRAFT_DATA_DIR"] = str(data)
     if name.endswith("supervisord"):
-        run = data / "run"
-        run.mkdir(mode=0o700, parents=True, exist_ok=True)
-        run.chmod(0o700)
-        _remove_stale_socket(run / "supervisor.sock")
+        try:
+            _make_run_folder(data / "run")
+        except OSError as error:
+            # Python would report an exception here and go on: supervisord would then fail for a stranger reason.
+            sys.stderr.write(f"The data folder {data} cannot be used: {error.strerror}. Set RAPIDDRAFT_DATA_DIR.\n")
+            os._exit(1)
+
+
+def _make_run_folder(run: Path) -> None:
+    run.mkdir(mode=0o700, parents=True, exist_ok=True)
+    run.chmod(0o700)
+    _remove_stale_socket(run / "supervisor.sock")
 
 
 def _remove_stale_socket(path: Path) -> None:

@@ -1,6 +1,8 @@
 """The command line: reviews without a server, by the same engine in the same sandbox."""
 
 import json
+import os
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -18,10 +20,15 @@ from workers.sandbox import ChildFailed, Limits, Sandbox, SandboxError
 COULD_NOT_REVIEW = 2
 SEVERITIES = ("critical", "major", "minor", "info")
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Manufacturability review of CAD parts.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Manufacturability review of CAD parts.",
+)
 app.add_typer(commands_jobs.app, name="jobs")
 app.command()(commands_verify.verify)
-errors = Console(stderr=True, highlight=False)
+errors = Console(stderr=True, highlight=False, markup=False)
 
 
 class FailOn(StrEnum):
@@ -111,5 +118,12 @@ def _fails(result: dict[str, Any], fail_on: FailOn) -> bool:
 
 
 def main() -> None:
-    """Entry point of the command `rapiddraft`."""
-    app()
+    """Entry point of the command `rapiddraft`: whatever goes wrong ends in one line and exit status 2."""
+    try:
+        app()
+        sys.stdout.flush()
+    except Exception as error:  # noqa: BLE001 - status 1 would say that the part has findings
+        errors.print(f"{type(error).__name__}: {error}", style="red", soft_wrap=True)
+        # What could not be written would fail once more when Python closes its output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(COULD_NOT_REVIEW)

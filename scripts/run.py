@@ -41,7 +41,8 @@ class CannotRunError(Exception):
 def main() -> int:
     """Run until told to stop; the process's exit status."""
     arguments = _arguments()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: started in the background by a shell, it would be ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     stack = None
     try:

@@ -1,9 +1,12 @@
 """How gunicorn serves the API: `python -m gunicorn --config python:server.gunicorn_conf`."""
 
+import hashlib
 import logging
 import os
 import shutil
 import signal
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
@@ -12,7 +15,6 @@ from gunicorn.glogging import Logger
 from uvicorn_worker import UvicornWorker
 
 from rapiddraft._parent_death import end_with_parent, end_with_supervisord
-from server.data_folder import DataFolder
 from server.observability.logging import configure_logging
 from server.settings import get_settings
 
@@ -23,7 +25,11 @@ configure_logging("api", _settings.log_level)
 # Below supervisord's stopwaitsecs.
 _STOP_SECONDS = 15
 
-_metrics_folder = DataFolder(_settings.data_dir).run / "metrics"
+# prometheus_client maps its files into memory: on a full disk, touching one ends the process. So they lie in
+# memory where there is a folder for that. One folder a data folder and user, wiped at each start.
+_memory = Path("/dev/shm")
+_owner = hashlib.sha256(f"{os.getuid()}:{_settings.data_dir.absolute()}".encode()).hexdigest()[:16]
+_metrics_folder = (_memory if os.access(_memory, os.W_OK) else Path(tempfile.gettempdir())) / f"rapiddraft-{_owner}"
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder)  # read when prometheus_client is first imported
 
 end_with_supervisord()
@@ -69,7 +75,12 @@ control_socket_disable = True
 def on_starting(_server: Arbiter) -> None:
     """Forget the metrics of processes of an earlier start."""
     shutil.rmtree(_metrics_folder, ignore_errors=True)
-    _metrics_folder.mkdir(parents=True)
+    _metrics_folder.mkdir(mode=0o700)
+
+
+def on_exit(_server: Arbiter) -> None:
+    """Leave no metrics behind."""
+    shutil.rmtree(_metrics_folder, ignore_errors=True)
 
 
 def post_fork(_server: Arbiter, worker: UvicornWorker) -> None:

@@ -16,6 +16,7 @@ from server.stores import damage
 from server.stores.worker_heartbeat import Beat, SelfCheck, last_beat
 from workers import brokers
 from workers.actors import QUEUE
+from workers.file_broker.broker import RESERVED_BYTES
 
 log = logging.getLogger(__name__)
 
@@ -91,9 +92,10 @@ def _data_folder(services: Services) -> Check:
         free = shutil.disk_usage(services.data.root).free
     except OSError as error:
         return Check(name=name, ok=False, detail=f"not writable: {error.strerror}")
-    needed = services.settings.max_upload_bytes
+    needed = services.settings.max_upload_bytes + RESERVED_BYTES
     if free < needed:
-        return Check(name=name, ok=False, detail=f"{free:,} bytes free; the largest upload needs {needed:,}")
+        detail = f"{free:,} bytes free; the largest upload and the queue's reserve need {needed:,}"
+        return Check(name=name, ok=False, detail=detail)
     return Check(name=name, ok=True, detail=f"writable, {free:,} bytes free")
 
 

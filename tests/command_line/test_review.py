@@ -1,6 +1,7 @@
 """`rapiddraft review`, run as its users run it."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,10 @@ from tests.parts import block, drill
 SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "bracket.step"
 
 
-def rapiddraft(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def rapiddraft(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "rapiddraft", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    variables = os.environ | environment
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=variables)
 
 
 def test_a_table_by_default() -> None:
@@ -67,3 +69,23 @@ def test_an_unknown_process_is_a_usage_error() -> None:
     run = rapiddraft("review", SAMPLE, "--process", "forging")
     assert run.returncode == 2
     assert "cnc_milling" in run.stderr
+
+
+def test_a_wrong_setting_is_no_finding() -> None:
+    run = rapiddraft("review", SAMPLE, RAPIDDRAFT_SANDBOX_MEMORY_MB="much")
+    assert run.returncode == 2
+    assert "SANDBOX_MEMORY_MB" in run.stderr.upper()
+    assert "Traceback" not in run.stderr
+
+
+def test_names_are_printed_as_they_are(tmp_path: Path) -> None:
+    run = rapiddraft("review", tmp_path / "x[bold]y[/].step")
+    assert run.returncode == 2
+    assert "x[bold]y[/].step" in run.stderr
+
+
+def test_output_that_cannot_be_written_is_no_finding() -> None:
+    command = f'exec "{sys.executable}" -m rapiddraft review "{SAMPLE}" --json > /dev/full'
+    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 2
+    assert "No space left" in run.stderr

@@ -64,3 +64,13 @@ def test_the_virtual_environment_runs_it_for_supervisor_alone() -> None:
         capture_output=True, text=True, check=False, env={"RAPIDDRAFT_DATA_DIR": "/nowhere"},
     )  # fmt: skip
     assert "/nowhere/run/supervisor.sock" in answer.stdout + answer.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_named_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    supervisord = Path(sys.executable).with_name("supervisord")
+    environment = {**os.environ, "RAPIDDRAFT_DATA_DIR": str(tmp_path / "file" / "data")}
+    said = subprocess.run([supervisord, "--version"], capture_output=True, text=True, env=environment, check=False)
+    assert said.returncode == 1
+    assert said.stderr.startswith(f"The data folder {tmp_path / 'file' / 'data'} cannot be used: Not a directory.")
+    assert len(said.stderr.splitlines()) == 1

@@ -30,7 +30,16 @@ class Run:
         self._output = output
         with output.open("wb") as out:
             self.process = subprocess.Popen(
-                command("--port", str(self.port), "--data-dir", str(data)), stdout=out, stderr=out
+                # Started as a shell starts what it puts in the background: with SIGINT ignored.
+                [
+                    "bash",
+                    "-c",
+                    'trap "" INT; exec "$@"',
+                    "run",
+                    *command("--port", str(self.port), "--data-dir", str(data)),
+                ],
+                stdout=out,
+                stderr=out,
             )
         until(lambda: "Ctrl-C" in self.output() or self.process.poll() is not None, "it serves", 90)
         assert self.process.poll() is None, self.output()
