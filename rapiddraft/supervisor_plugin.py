@@ -108,8 +108,10 @@ def _write(data: bytes) -> None:
     try:
         while data:
             data = data[os.write(_STDOUT, data) :]
-    except BrokenPipeError:
-        return  # nobody reads the log any more; the programs go on
+    except OSError:
+        # Nobody reads the log any more, or its disk is full. Raised, it would end supervisord's reading, and the
+        # programs would stand still as soon as their pipes are full.
+        return
 
 
 def _start_programs(supervisord: Any) -> None:  # noqa: ANN401

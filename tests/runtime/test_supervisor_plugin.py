@@ -1,5 +1,6 @@
 """What programs write under supervisord comes out as whole lines of JSON."""
 
+import errno
 import json
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -64,6 +65,15 @@ def test_last_words_without_a_line_end_are_kept(written: list[dict[str, Any]]) -
     program.state = ProcessStates.EXITED
     programs.finish(SimpleNamespace(process=program))
     assert [line["message"] for line in written] == ["Segmentation fault"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EPIPE, errno.EIO])
+def test_a_log_that_cannot_be_written_stops_nobody(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def fail(_descriptor: int, _data: bytes) -> int:
+        raise OSError(code, "no")
+
+    monkeypatch.setattr(supervisor_plugin.os, "write", fail)
+    _ProgramOutput().forward(output(Program(), b'{"a": 1}\n'))
 
 
 def test_giving_up_stops_all_and_fails_at_the_very_end() -> None:
