@@ -110,7 +110,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path / "data", sandbox_deadline_seconds=2.0, broker_lease_seconds=2.0)
+    return Settings(data_dir=tmp_path / "data", broker_lease_seconds=2.0)
 
 
 @pytest.fixture

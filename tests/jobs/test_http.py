@@ -116,6 +116,16 @@ def followers(app: FastAPI) -> int:
     return sum(map(len, services.waiter._followers.values()))
 
 
+def test_each_that_follows_is_told_at_once_how_the_job_is(client: httpx.Client, served: Installation) -> None:
+    job = served.ask("good")
+    url = f"/api/jobs/{job.id}/events"
+    with client.stream("GET", url) as first, client.stream("GET", url) as second:
+        assert next(events(first.iter_lines()))["id"] == "1"
+        assert next(events(second.iter_lines()))["id"] == "1"
+        with client.stream("GET", url) as third:
+            assert next(events(third.iter_lines()))["id"] == "1"
+
+
 def test_a_quiet_stream_has_heartbeats_and_no_thread(client: httpx.Client, served: Installation, app: FastAPI) -> None:
     job = served.ask("good")
     streaming = client.stream("GET", f"/api/jobs/{job.id}/events")
@@ -209,6 +219,8 @@ def test_a_dead_letter_is_retried(client: httpx.Client, served: Installation) ->
 
 def test_a_retried_job_is_joined_by_who_asks_then(client: httpx.Client, served: Installation) -> None:
     job = dead(served)
+    later = served.ask("good")
+    served.jobs.transition(later.id, JobState.CANCELLED, reason="no longer wanted")
     client.post(f"/api/admin/jobs/{job.id}/retry")
     answer = client.post(f"/api/models/{job.model_id}/dfm/review-v2", headers={"Prefer": "respond-async"})
     assert (answer.json()["id"], answer.headers["job-shared"]) == (job.id, "true")

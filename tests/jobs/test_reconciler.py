@@ -149,8 +149,10 @@ def test_a_job_without_a_model_fails(installation: Installation, state: JobState
     assert failed.state is JobState.FAILED and failed.error is not None and failed.error.code == "model_removed"
 
 
-def test_a_job_that_moves_on_meanwhile_is_left_alone(installation: Installation) -> None:
+@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING, JobState.RETRYING])
+def test_a_job_that_moves_on_meanwhile_is_left_alone(installation: Installation, state: JobState) -> None:
     job = installation.ask("good")
+    bring_to(installation, job, state)
     looking = installation.reconciler
 
     def worker_was_faster(*_: object) -> set[str]:
@@ -159,7 +161,8 @@ def test_a_job_that_moves_on_meanwhile_is_left_alone(installation: Installation)
 
     with impatient(), mock.patch("workers.brokers.live_message_ids", worker_was_faster):
         assert looking.look() == 0
-    assert states(installation.jobs.get(job.id)) == ["queued", "running"]
+    assert installation.jobs.get(job.id).history[-1].reason == "a worker took it"
+    assert messages(installation) == set()
 
 
 def test_of_several_that_look_at_once_one_sends(installation: Installation) -> None:
