@@ -28,4 +28,4 @@ def report(name: str, **counts: Any) -> None:  # noqa: ANN401 - JSON
     print(json.dumps(document))  # noqa: T201 - pytest shows it where the test fails
     if RESULTS:
         RESULTS.mkdir(parents=True, exist_ok=True)
-        (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=2))
+        (RESULTS / f"{name.replace('/', '-')}.json").write_text(json.dumps(document, indent=2))

@@ -22,6 +22,13 @@ def data() -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.fixture(scope="module")
+def short_folder() -> Iterator[Path]:
+    """A data folder for the stack that a module's tests share."""
+    with tempfile.TemporaryDirectory(prefix="rd-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
 @pytest.fixture
 def memory_folder() -> Iterator[Path]:
     """A folder in memory where there is one: thousands of states of a disk are written to it."""

@@ -2,8 +2,8 @@
 
 What POSIX promises and no more: an fsync of a file keeps its bytes and size, an fsync of a folder keeps its
 names. Of what was not synced when the power went, any part may be there: each write or truncation on its own,
-a write torn at 512 bytes, each change of a name on its own. A rename within a folder is one change, one
-across folders two. Nothing else is assumed of the file system (no journal, no order).
+a write torn at 512 bytes, each change of a name on its own. A rename is one change, but that of a file from
+folder to folder is two. Nothing else is assumed of the file system (no journal, no order).
 """
 
 import hashlib
@@ -58,20 +58,43 @@ class _File:
         self.unsynced.clear()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
+class _Change:
+    """Sets or (None) removes names of a folder. Halves of one change, in two folders, know each other."""
+
+    names: "dict[str, _Entry | None]"
+    folder: "_Folder"
+    other_half: "_Change | None" = None
+
+    @property
+    def group(self) -> int:
+        """The same for both halves."""
+        return id(self) if self.other_half is None else min(id(self), id(self.other_half))
+
+
+@dataclass(slots=True, eq=False)
 class _Folder:
     synced: "dict[str, _Entry]" = field(default_factory=dict)
-    # Each change sets or removes names: {name: entry or None}.
-    unsynced: "list[dict[str, _Entry | None]]" = field(default_factory=list)
+    unsynced: list[_Change] = field(default_factory=list)
+
+    def change(self, names: "dict[str, _Entry | None]") -> _Change:
+        change = _Change(names, self)
+        self.unsynced.append(change)
+        return change
 
     def sync(self) -> None:
-        self.synced = self.names(self.unsynced)
-        self.unsynced = []
+        changes, self.unsynced = self.unsynced, []
+        self.synced = self.names(changes)
+        for change in changes:
+            half = change.other_half
+            if half is not None and half in half.folder.unsynced:
+                half.folder.unsynced.remove(half)
+                half.folder.synced = half.folder.names([half])
 
-    def names(self, changes: "list[dict[str, _Entry | None]]") -> "dict[str, _Entry]":
+    def names(self, changes: list[_Change]) -> "dict[str, _Entry]":
         found: dict[str, _Entry | None] = dict(self.synced)
         for change in changes:
-            found.update(change)
+            found.update(change.names)
         return {name: entry for name, entry in found.items() if entry is not None}
 
 
@@ -144,16 +167,16 @@ class Disk:
     def after_power_loss(self, luck: Luck) -> State:
         """What is found when the power is back."""
         found: State = {}
-        self._collect(self.root, "", luck, found)
+        self._collect(self.root, "", luck, {}, found)
         return found
 
-    def _collect(self, folder: _Folder, path: str, luck: Luck, found: State) -> None:
-        changes = [change for change in folder.unsynced if luck.name()]
+    def _collect(self, folder: _Folder, path: str, luck: Luck, decided: dict[int, bool], found: State) -> None:
+        changes = [change for change in folder.unsynced if decided.setdefault(change.group, luck.name())]
         for name, entry in folder.names(changes).items():
             place = f"{path}{name}"
             if isinstance(entry, _Folder):
                 found[place] = None
-                self._collect(entry, f"{place}/", luck, found)
+                self._collect(entry, f"{place}/", luck, decided, found)
             else:
                 found[place] = _content(entry, luck)
 
@@ -170,14 +193,15 @@ class Disk:
         entry = self._at(path)
         (old, old_name), (new, new_name) = self._parent(path), self._parent(target)
         if old is new:
-            old.unsynced.append({old_name: None, new_name: entry})
-        else:
-            old.unsynced.append({old_name: None})
-            new.unsynced.append({new_name: entry})
+            old.change({old_name: None, new_name: entry})
+            return
+        gone, come = old.change({old_name: None}), new.change({new_name: entry})
+        if isinstance(entry, _Folder):  # a folder never has two names, or none
+            gone.other_half, come.other_half = come, gone
 
     def _change(self, path: str, entry: _Entry | None) -> None:
         folder, name = self._parent(path)
-        folder.unsynced.append({name: entry})
+        folder.change({name: entry})
 
     def _parent(self, path: str) -> tuple[_Folder, str]:
         pure = PurePosixPath(path)

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -36,7 +37,7 @@ class Client(threading.Thread):
     """Someone who does one thing after another until told to stop."""
 
     def __init__(self, stack: Stack, ledger: Ledger, part: bytes, seed: int) -> None:
-        super().__init__(name=f"client-{seed}")
+        super().__init__(name=f"client-{secrets.token_hex(6)}")  # so that no two ever write the same
         self.ledger = ledger
         self.over = threading.Event()
         self.error: BaseException | None = None

@@ -16,7 +16,8 @@ from server.stores.errors import NotFoundError
 from server.stores.leftovers import sweep
 from server.stores.model_store import ModelStore
 from server.stores.review_store import ReviewStore, Ticket
-from tests.faults.workloads import QUEUE, queue_broker
+from server.stores.verify import verify
+from tests.faults.workloads import QUEUE, queue_broker, short_log
 from workers import actors
 from workers.file_broker import FileBroker
 from workers.file_broker.clock import Clock
@@ -47,7 +48,8 @@ def broken(name: str, folder: Path, promises: Promises) -> list[str]:
     if not promises.kept:
         return []  # the program was still starting
     check = {"documents": _broken_documents, "queue": _broken_queue}[name]
-    with mock.patch.object(Clock, "boot_id", lambda _self: f"another {folder}"):  # the machine has started anew
+    another_boot = mock.patch.object(Clock, "boot_id", lambda _self: f"another {folder}")
+    with another_boot, short_log():
         try:
             return check(folder, promises)
         except Exception as error:  # noqa: BLE001 - whatever keeps it from going on is a broken promise
@@ -78,6 +80,7 @@ def _broken_documents(folder: Path, promises: Promises) -> list[str]:
                 found += _complaints(check, said)
     found += _unexpected_tickets(data, promises)
     found += _without_message(data, promises)
+    found += [f"verify: {finding}" for finding in verify(data).findings]
     return found
 
 

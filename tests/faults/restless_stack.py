@@ -1,11 +1,13 @@
 """A stack whose processes may be killed at any rate, and how to find them."""
 
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
+from tests.faults import campaign
 from tests.stack.running import PROJECT, Stack
 from tests.waiting import is_running, until
 
@@ -34,15 +36,26 @@ class RestlessStack(Stack):
 def restless_stack(data: Path, **settings: str) -> Iterator[RestlessStack]:
     """A restless stack, ready; stopped in the end, with nothing left of it."""
     stack = RestlessStack(data, **settings)
-    family: list[psutil.Process] = []
     try:
         stack.wait_until_ready()
         yield stack
     finally:
-        family += stack.family() if stack.process.poll() is None else []
         stack.stop()
         stack.api.close()
-    until(lambda: not any(is_running(process.pid) for process in family), "nothing is left of the stack")
+        if campaign.RESULTS:
+            campaign.RESULTS.mkdir(parents=True, exist_ok=True)
+            shutil.copy(stack.log, campaign.RESULTS / f"{data.name}.log")
+    until(lambda: not _of(data), "nothing is left of the stack")
+
+
+def _of(data: Path) -> list[psutil.Process]:
+    """Every process that works on this data folder, orphans too."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if process.environ().get("RAPIDDRAFT_DATA_DIR") == str(data):
+                found.append(process)
+    return found
 
 
 def _programs(stack: Stack, word: str) -> list[psutil.Process]:

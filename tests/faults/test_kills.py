@@ -8,6 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from server.data_folder import DataFolder
+from server.stores.verify import verify
 from tests import parts
 from tests.faults import campaign
 from tests.faults.holding import missing, settled_jobs, unreadable
@@ -36,7 +38,11 @@ KILLS = campaign.size(
 # Between two kills; half of it on average, and the time until there is such a process.
 LONGEST_PAUSE_SECONDS = 1.6
 COMES_BACK_SECONDS = 60.0
-SETTINGS = {"RAPIDDRAFT_BROKER_LEASE_SECONDS": "2", "RAPIDDRAFT_REVIEW_WAIT_SECONDS": "5"}
+SETTINGS = {
+    "RAPIDDRAFT_BROKER_LEASE_SECONDS": "2",
+    "RAPIDDRAFT_REVIEW_WAIT_SECONDS": "5",
+    "RAPIDDRAFT_SANDBOX_DEADLINE_SECONDS": "20",
+}
 
 pytestmark = [
     pytest.mark.faults,
@@ -59,6 +65,7 @@ def test_nothing_answered_is_lost_whatever_is_killed(data: Path, tmp_path: Path)
         jobs = settled_jobs(stack)
         lost = missing(stack, ledger, jobs)
     damaged = unreadable(data)
+    checked = verify(DataFolder(data))
     campaign.report(
         "kills",
         kills=killed.total(),
@@ -75,11 +82,15 @@ def test_nothing_answered_is_lost_whatever_is_killed(data: Path, tmp_path: Path)
         errors=Counter(job["error"]["code"] for job in jobs.values() if job["error"]),
         lost=len(lost),
         damaged=len(damaged),
+        verified={"models": checked.models, "documents": checked.documents, "entries": checked.entries},
+        findings=len(checked.findings),
         seconds=round(time.monotonic() - started),
     )
     assert killed == KILLS
     assert not lost
     assert not damaged
+    assert checked.is_good, checked.findings
+    assert checked.entries >= len(ledger.models) + len(ledger.tickets) + len(ledger.replies)
 
 
 def kill_one(stack: RestlessStack, kind: str, chance: random.Random) -> str:

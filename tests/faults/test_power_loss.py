@@ -17,8 +17,8 @@ from tests.faults.promises import Promises, broken
 from tests.faults.recording import Kind, Operation, record
 from tests.faults.shim import compiled
 
-STATES = campaign.size(full=15_000, short=400)
-CONTROL_STATES = campaign.size(full=1_800, short=400)
+STATES = campaign.size(full=11_000, short=300)
+CONTROL_STATES = campaign.size(full=1_800, short=120)
 CONTROLS = [
     ("documents", "no fsync of files"),
     ("documents", "no fsync of folders"),

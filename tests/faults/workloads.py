@@ -157,6 +157,11 @@ def _next(consumer: dramatiq.broker.Consumer, number: int) -> Iterator[dramatiq.
         yield message
 
 
+def short_log() -> AbstractContextManager[object]:
+    """Without the megabytes that the broker writes ahead: thousands of moments in which nothing happens."""
+    return mock.patch("workers.file_broker.queue_file.LOG_FIRST_BYTES", 4096 * CHECKPOINT_PAGES, create=True)
+
+
 class _Tuned(sqlite3.Connection):
     """A connection with a small log, and commits as weak as `synchronous` says, if it does."""
 
@@ -206,7 +211,7 @@ def main(folder: Path, workload: str, variant: str | None = None) -> None:
         return connection
 
     weaken = VARIANTS[variant] if variant else nullcontext
-    with mock.patch("sqlite3.connect", tuned), weaken():
+    with mock.patch("sqlite3.connect", tuned), short_log(), weaken():
         WORKLOADS[workload](folder)
 
 

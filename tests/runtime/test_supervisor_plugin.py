@@ -72,7 +72,7 @@ def test_a_log_that_cannot_be_written_stops_nobody(monkeypatch: pytest.MonkeyPat
     def fail(_descriptor: int, _data: bytes) -> int:
         raise OSError(code, "no")
 
-    monkeypatch.setattr(supervisor_plugin.os, "write", fail)
+    monkeypatch.setattr("os.write", fail)
     _ProgramOutput().forward(output(Program(), b'{"a": 1}\n'))
 
 
