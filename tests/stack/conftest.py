@@ -34,3 +34,16 @@ def model(stack: Stack) -> dict[str, Any]:
     """The sample part, uploaded."""
     document: dict[str, Any] = stack.upload(SAMPLE).raise_for_status().json()
     return document
+
+
+@pytest.fixture(scope="session")
+def copies(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Eight models of the sample part that differ in a comment: reviews of one model would share one job."""
+    folder = tmp_path_factory.mktemp("copies")
+    ids = []
+    for number in range(8):
+        copy = folder / f"copy-{number}.step"
+        head, rest = SAMPLE.read_text().split("\n", 1)
+        copy.write_text(f"{head}\n/* copy {number} */\n{rest}")
+        ids.append(stack.upload(copy).raise_for_status().json()["id"])
+    return ids

@@ -1,7 +1,6 @@
 """Any process may be killed: it is back within five seconds, and no job is lost."""
 
 from collections.abc import Callable
-from typing import Any
 
 import psutil
 import pytest
@@ -41,9 +40,9 @@ def sandbox_children(stack: Stack) -> set[int]:
 
 @pytest.mark.parametrize("processes", [api_workers, api_master, worker, fork_server, sandbox_children])
 def test_a_killed_process_comes_back_and_the_jobs_end_well(
-    stack: Stack, model: dict[str, Any], processes: Callable[[Stack], set[int]]
+    stack: Stack, copies: list[str], processes: Callable[[Stack], set[int]]
 ) -> None:
-    jobs = [stack.ask_for_review(model["id"]).raise_for_status().json()["id"] for _ in range(4)]
+    jobs = [stack.ask_for_review(model_id).raise_for_status().json()["id"] for model_id in copies[:4]]
     before = until(lambda: running(processes, stack), "there is such a process")
     victim = psutil.Process(min(before))
     orphans = victim.children(recursive=True)

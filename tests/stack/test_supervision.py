@@ -3,7 +3,6 @@
 import os
 import signal
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -14,7 +13,7 @@ from tests.waiting import is_running, until
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 
 
-def test_supervisorctl_controls_the_programs(stack: Stack, model: dict[str, Any]) -> None:
+def test_supervisorctl_controls_the_programs(stack: Stack, copies: list[str]) -> None:
     running = ["api", "worker"]
     until(
         lambda: (
@@ -25,7 +24,7 @@ def test_supervisorctl_controls_the_programs(stack: Stack, model: dict[str, Any]
         40,
     )
     first = stack.pid("worker")
-    jobs = [stack.ask_for_review(model["id"]).json()["id"] for _ in range(8)]
+    jobs = [stack.ask_for_review(model_id).json()["id"] for model_id in copies]
     assert "worker: started" in stack.control("restart", "worker")
     assert stack.pid("worker") not in (0, first)
     ended = [stack.ended_job(job, seconds=60) for job in jobs]
