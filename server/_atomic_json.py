@@ -98,8 +98,8 @@ def fsync_folder(folder: Path) -> None:
 def with_file_lock(path: Path, timeout: float = LOCK_WAIT_SECONDS) -> Iterator[None]:
     """Hold the lock of the document at `path` (the file `path` + `.lock`) against threads and processes.
 
-    Raises LockTimeoutError after `timeout` seconds, and FileNotFoundError if the folder is not there.
-    The lock dies with its holder, and its file is there only while someone holds it or waits.
+    Raises LockTimeoutError after `timeout` seconds, and FileNotFoundError if the folder goes away while this
+    waits. The lock dies with its holder, and its file is there only while someone holds it or waits.
     """
     lock_file = Path(f"{path}.lock")
     lock = FileLock(lock_file, timeout=timeout, thread_local=False, poll_interval=0.005, fallback_to_soft=False)

@@ -1,19 +1,26 @@
 """Whatever crashes between whichever two file operations: what was acknowledged is there, and its entry too."""
 
 import contextlib
+import errno
+import os
 import shutil
+import stat
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from server._atomic_json import put_in_place
 from server.data_folder import DataFolder
 from server.ids import new_id
+from server.stores import activity_log
 from server.stores.analysis_runs import AnalysisRuns
 from server.stores.checklists import ItemState
 from server.stores.errors import NotFoundError
@@ -112,6 +119,76 @@ def touch(data: DataFolder, model_id: str) -> None:
     """Another change of the model, if it still is there."""
     with contextlib.suppress(NotFoundError):
         ReviewStore(data).create_ticket(model_id, title="touched", text="", author="eve")
+
+
+def test_an_interruption_after_the_rename_keeps_the_entry(data: DataFolder) -> None:
+    """A thread can be interrupted between any two bytecodes; unlike a dead process, it cleans up."""
+    model_id = make_model(data)
+    store = ReviewStore(data)
+    id_ = store.create_ticket(model_id, title="a", text="", author="ann").content.id
+
+    def interrupted(staged: Path, path: Path, **options: bool) -> None:
+        put_in_place(staged, path, **options)
+        raise KeyboardInterrupt
+
+    with (
+        mock.patch("server.stores.model_documents.put_in_place", interrupted),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        store.change_ticket(model_id, id_, title="b", who="ann")
+    assert store.get_ticket(model_id, id_).content.title == "b"
+    assert told(data, model_id) == ["model.created", "ticket.created", "ticket.changed"]
+    assert verify(data).findings == []
+
+
+@pytest.mark.parametrize("failing", ["os.link", "pathlib.Path.replace", "server.stores.activity_log._write"])
+def test_a_change_that_fails_leaves_no_entry(data: DataFolder, failing: str) -> None:
+    model_id = make_model(data)
+    store = ReviewStore(data)
+    id_ = store.create_ticket(model_id, title="a", text="", author="ann").content.id
+    full = mock.patch(failing, side_effect=OSError(errno.ENOSPC, "No space left on device"))
+    with full, pytest.raises(OSError, match="No space"):
+        store.change_ticket(model_id, id_, title="b", who="ann")
+    assert store.get_ticket(model_id, id_).revision == 1
+    assert told(data, model_id) == ["model.created", "ticket.created"]
+    assert verify(data).findings == []
+    assert store.change_ticket(model_id, id_, title="c", who="ann").revision == 2
+    assert verify(data).findings == []
+
+
+def kind_of(descriptor: int) -> str:
+    return "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+
+
+IN_PLACE = ["unlink", "link", "replace", "fsync folder"]
+
+
+@pytest.mark.parametrize(
+    ("what", "order"),
+    [
+        ("ticket.changed", ["fsync file", "log", "fsync file", *IN_PLACE]),
+        # The log does not have a run's content: the name of the file that has it must last before.
+        ("analysis_run.created", ["fsync file", "fsync folder", "log", "fsync file", *IN_PLACE]),
+        ("design_review.removed", ["log", "fsync file", "unlink", "unlink", "fsync folder"]),
+    ],
+)
+def test_each_step_is_durable_before_the_next(data: DataFolder, what: str, order: list[str]) -> None:
+    done: list[str] = []
+
+    def noted(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - as the real one
+            done.append(f"fsync {kind_of(args[0])}" if name == "fsync" else name)
+            return real(*args, **options)
+
+        return call
+
+    change = changes(data, make_model(data))[what]
+    with ExitStack() as stack:
+        for name in ("fsync", "link", "replace", "unlink"):
+            stack.enter_context(mock.patch.object(os, name, noted(name, getattr(os, name))))
+        stack.enter_context(mock.patch.object(activity_log, "_write", noted("log", activity_log._write)))
+        change()
+    assert done[: len(order)] == order
 
 
 @pytest.mark.parametrize("operations", range(30))

@@ -7,6 +7,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from unittest import mock
 
+import filelock._unix
 import pytest
 
 from server._atomic_json import LockTimeoutError, with_file_lock
@@ -75,16 +76,22 @@ def test_a_lock_file_that_cannot_be_removed_does_not_keep_the_lock(tmp_path: Pat
 def test_a_folder_that_is_moved_away_ends_the_wait(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
-    waiting = threading.Event()
+    refused = threading.Event()
+    real = filelock._unix.lock_fd_nonblocking
+
+    def attempt(descriptor: int) -> bool:
+        if not (got := real(descriptor)):
+            refused.set()
+        return got
 
     def wait() -> None:
-        waiting.set()
         with with_file_lock(folder / "a", timeout=20):
             raise AssertionError("there is nothing to lock any more")
 
-    with ThreadPoolExecutor(1) as pool, with_file_lock(folder / "a"):
+    attempts = mock.patch("filelock._unix.lock_fd_nonblocking", attempt)
+    with ThreadPoolExecutor(1) as pool, attempts, with_file_lock(folder / "a"):
         waiter = pool.submit(wait)
-        assert waiting.wait(10)
+        assert refused.wait(10)
         folder.rename(tmp_path / "gone")
         (tmp_path / "gone" / "a.lock").unlink()
         with pytest.raises(FileNotFoundError):
