@@ -5,8 +5,8 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -160,7 +160,27 @@ def kind_of(descriptor: int) -> str:
     return "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
 
 
-IN_PLACE = ["unlink", "link", "replace", "fsync folder"]
+@contextmanager
+def file_operations() -> Iterator[list[str]]:
+    """What the block does to files, in its order."""
+    done: list[str] = []
+
+    def noted(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - as the real one
+            done.append(f"fsync {kind_of(args[0])}" if name == "fsync" else name)
+            return real(*args, **options)
+
+        return call
+
+    with ExitStack() as stack:
+        for name in ("fsync", "link", "replace", "unlink"):
+            stack.enter_context(mock.patch.object(os, name, noted(name, getattr(os, name))))
+        stack.enter_context(mock.patch.object(activity_log, "_write", noted("log", activity_log._write)))
+        yield done
+
+
+# The first unlink is of the version before the last, the second of the staged file, which is not there any more.
+IN_PLACE = ["unlink", "link", "replace", "unlink", "fsync folder"]
 
 
 @pytest.mark.parametrize(
@@ -173,22 +193,22 @@ IN_PLACE = ["unlink", "link", "replace", "fsync folder"]
     ],
 )
 def test_each_step_is_durable_before_the_next(data: DataFolder, what: str, order: list[str]) -> None:
-    done: list[str] = []
-
-    def noted(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - as the real one
-            done.append(f"fsync {kind_of(args[0])}" if name == "fsync" else name)
-            return real(*args, **options)
-
-        return call
-
     change = changes(data, make_model(data))[what]
-    with ExitStack() as stack:
-        for name in ("fsync", "link", "replace", "unlink"):
-            stack.enter_context(mock.patch.object(os, name, noted(name, getattr(os, name))))
-        stack.enter_context(mock.patch.object(activity_log, "_write", noted("log", activity_log._write)))
+    with file_operations() as done:
         change()
     assert done[: len(order)] == order
+
+
+def test_an_entry_is_durable_before_its_document_is_made_of_it(data: DataFolder) -> None:
+    change = changes(data, make_model(data))["ticket.changed"]
+    with crash_after(3) as crash:  # the new version's fsync, and both halves of the log's line, but not its fsync
+        change()
+    assert crash.crashed
+    assert [finding.what for finding in verify(data).findings] == ["its last change was interrupted"]
+    with file_operations() as done:
+        assert recover(data) == 1
+    assert done[:4] == ["fsync file", "fsync folder", "fsync file", "unlink"], "the log, the folder, the new version"
+    assert done[4:7] == ["link", "replace", "unlink"]
 
 
 @pytest.mark.parametrize("operations", range(30))
