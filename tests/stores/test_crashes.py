@@ -201,7 +201,8 @@ def test_each_step_is_durable_before_the_next(data: DataFolder, what: str, order
 
 def test_an_entry_is_durable_before_its_document_is_made_of_it(data: DataFolder) -> None:
     change = changes(data, make_model(data))["ticket.changed"]
-    with crash_after(3) as crash:  # the new version's fsync, and both halves of the log's line, but not its fsync
+    # filelock's mkdir, the new version's fsync, and both halves of the log's line; not the log's fsync.
+    with crash_after(4) as crash:
         change()
     assert crash.crashed
     assert [finding.what for finding in verify(data).findings] == ["its last change was interrupted"]
