@@ -4,9 +4,12 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from server._atomic_json import with_file_lock
 from server.data_folder import DataFolder
 from server.ids import new_id
+from server.stores.errors import DamagedDocumentError
 from server.stores.leftovers import sweep
 from server.stores.model_store import ModelStore
 from tests.server.conftest import STEP
@@ -56,3 +59,19 @@ def test_only_one_process_sweeps(data: DataFolder) -> None:
         assert sweep(data) == 0
     assert upload.exists()
     assert sweep(data) == 1
+
+
+def test_a_damaged_model_is_not_a_leftover(data: DataFolder) -> None:
+    models = ModelStore(data)
+    part = models.receive(len(STEP))
+    part.write(STEP)
+    model_id = models.keep(part, "a.step", "admin")[0].id
+    part.close()
+    folder = data.model(model_id)
+    (folder / "activity.jsonl").unlink()
+    (folder / "model.json").write_bytes(b"")
+    with pytest.raises(DamagedDocumentError):
+        models.get(model_id)
+    make_old(folder)
+    sweep(data)
+    assert models.part_file(model_id).read_bytes() == STEP

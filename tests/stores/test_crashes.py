@@ -29,7 +29,7 @@ from server.stores.model_documents import log_of, recover
 from server.stores.model_store import ModelStore
 from server.stores.review_store import ReviewStore
 from server.stores.verify import verify
-from tests.stores.crashing import crash_after
+from tests.stores.crashing import CrashError, crash_after
 from tests.stores.making import make_model
 
 # Often in the middle of a change, now and then more than any change makes.
@@ -210,6 +210,19 @@ def test_an_entry_is_durable_before_its_document_is_made_of_it(data: DataFolder)
         assert recover(data) == 1
     assert done[:4] == ["fsync file", "fsync folder", "fsync file", "unlink"], "the log, the folder, the new version"
     assert done[4:7] == ["link", "replace", "unlink"]
+
+
+def test_a_removal_that_was_decided_is_completed_by_a_change_which_finds_no_model(data: DataFolder) -> None:
+    model_id = make_model(data)
+    gone = mock.patch("server.stores.model_store.move_away", side_effect=CrashError)
+    kept = mock.patch("server.stores.activity_log._truncate", side_effect=CrashError)
+    with gone, kept, pytest.raises(CrashError):
+        ModelStore(data).remove(model_id, who="ann")
+    assert [finding.what for finding in verify(data).findings] == ["its last change was interrupted"]
+    with pytest.raises(NotFoundError, match="model"):
+        ReviewStore(data).checklists.add(model_id, "look", who="bob")
+    assert list(data.models.iterdir()) == []
+    assert told(data, model_id) == ["model.created", "model.removed"]
 
 
 @pytest.mark.parametrize("operations", range(30))

@@ -61,6 +61,14 @@ def test_splitting_up_goes_on_after_a_crash(
     assert verify(data).findings == []
 
 
+def test_old_tickets_touched_by_many_at_once(data: DataFolder, store: ReviewStore, model_id: str) -> None:
+    put_old_tickets(data, model_id)
+    with ThreadPoolExecutor(THREADS) as pool:
+        pages = list(pool.map(lambda _: store.list_tickets(model_id, limit=10), range(THREADS)))
+    assert {len(page.items) for page in pages} == {len(OLD["tickets"])}
+    assert verify(data).findings == []
+
+
 def test_tickets_of_a_model_that_is_not_there(store: ReviewStore) -> None:
     with pytest.raises(NotFoundError, match="model"):
         store.list_tickets(new_id(), limit=10)
