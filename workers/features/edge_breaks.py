@@ -12,6 +12,7 @@ from workers.features.graph import FaceGraph
 WIDEST_FILLET_DEGREES = 150.0
 NARROW = 0.5  # a chamfer's width over the width of the faces beside it
 CHAMFER_DEGREES = (15.0, 75.0)
+NARROWEST_TAPER = 0.5 / (2 * np.pi)  # a cone's width over the length of its rim: half the radius all around
 CORNER_DEGREES = (75.0, 105.0)  # between the normals of the two faces that it joins
 
 
@@ -66,15 +67,16 @@ def _length(graph: FaceGraph, face: int) -> float:
 def find_chamfers(graph: FaceGraph, taken: set[int]) -> list[Feature]:
     """Plane chamfers between two faces, and conical ones around a shaft's or a hole's rim."""
     planes: dict[int, _PlaneChamfer] = {}
-    sizes: dict[int, dict[str, float]] = {}
+    cones: dict[int, dict[str, float]] = {}
     for face in range(len(graph.faces)):
         if face in taken:
             continue
         if graph.kind[face] == Surface.PLANE and (plane := _plane_chamfer(graph, face)):
             planes[face] = plane
         elif graph.kind[face] == Surface.CONE and (cone := _cone_chamfer(graph, face)):
-            sizes[face] = cone
-    sizes |= {face: plane.size for face, plane in planes.items() if _is_smaller_than_beside(graph, face, planes)}
+            cones[face] = cone
+    sizes = {face: plane.size for face, plane in planes.items() if _is_smaller_than_beside(graph, face, planes)}
+    sizes |= {face: cone for face, cone in cones.items() if _is_narrow(cone) or _goes_on_from(graph, face, sizes)}
     return [
         Feature(
             type="chamfer",
@@ -152,6 +154,15 @@ def _cone_chamfer(graph: FaceGraph, face: int) -> dict[str, float] | None:
     slope = np.radians(abs(float(graph.faces.half_angle[face])))
     width = (high - low) / max(1e-9, float(np.cos(slope)))
     radius = max(float(np.linalg.norm(graph.edges.centre[e] - graph.edges.middle[e])) for e in rims)
-    if width > 0.5 * radius:
-        return None
-    return {"width": width, "length": 2 * np.pi * radius, "angle": float(np.degrees(slope))}
+    length = float(np.radians(graph.faces.u_span[face])) * radius
+    return {"width": width, "length": length, "angle": float(np.degrees(slope))}
+
+
+def _is_narrow(cone: dict[str, float]) -> bool:
+    """Narrow enough, against the length of its rim, to be a broken edge rather than a taper."""
+    return cone["width"] < NARROWEST_TAPER * cone["length"]
+
+
+def _goes_on_from(graph: FaceGraph, face: int, chamfers: dict[int, dict[str, float]]) -> bool:
+    """Whether the cone turns a plane chamfer around a corner."""
+    return any(graph.bend[edge] == Bend.SMOOTH and other in chamfers for edge, other in graph.neighbours(face))
