@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .ONESHELL:
-.PHONY: help run test faults lint conformance bench-dfm bench-queue bench-stores upgrade clean
+.PHONY: help run test faults lint conformance bench-dfm bench-queue bench-stores bench-idle upgrade clean
 
 STARTED := $(shell date +%s.%N)
 VENV := .venv
@@ -26,6 +26,7 @@ help:
 	@echo 'make conformance                      run the tests of Dramatiq itself against the file broker'
 	@echo 'make bench-queue [ARGS=…]              the file broker beside Redis and huey'
 	@echo 'make bench-stores [ARGS=…]             what one write costs, with few and many tickets and models'
+	@echo 'make bench-idle [ARGS=…]               CPU and memory of the stack when nobody asks it for anything'
 	@echo 'make bench-dfm [PARTS=folder]          review times against the bare kernel'
 	@echo 'make upgrade                          compile the locked requirements anew'
 	@echo 'make clean                            remove the virtual environment and caches (not the data)'
@@ -84,3 +85,6 @@ bench-queue: $(INSTALLED_DEV)
 
 bench-stores: $(INSTALLED)
 	@exec $(PYTHON) -m loadtests.bench_stores $(ARGS)
+
+bench-idle: $(INSTALLED_DEV)
+	@exec $(PYTHON) -m loadtests.bench_idle $(ARGS)
