@@ -1,5 +1,6 @@
 """How gunicorn serves the API: `python -m gunicorn --config python:server.gunicorn_conf`."""
 
+import asyncio
 import hashlib
 import logging
 import os
@@ -56,6 +57,22 @@ class ApiWorker(UvicornWorker):  # type: ignore[misc]
         # A client that follows a job's events must not keep a worker from stopping.
         "timeout_graceful_shutdown": _STOP_SECONDS - 2,
     }
+
+    async def _serve(self) -> None:
+        """Serve, and tell gunicorn that the event loop turns.
+
+        uvicorn does so by the clock on the wall: set back, it falls silent, and gunicorn replaces the worker.
+        """
+        heartbeat = asyncio.create_task(self._beat())
+        try:
+            await super()._serve()
+        finally:
+            heartbeat.cancel()
+
+    async def _beat(self) -> None:
+        while True:
+            self.notify()
+            await asyncio.sleep(self.timeout / 4)
 
 
 wsgi_app = "server.main:app"

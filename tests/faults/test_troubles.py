@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests import parts
@@ -19,6 +20,8 @@ from tests.waiting import until
 
 ROUNDS = campaign.size(full=5, short=1)
 TROUBLED_SECONDS = campaign.size(full=5.0, short=1.0)
+# A worker that is not heard of for its timeout of 30 s is replaced.
+GUNICORN_PATIENCE_SECONDS = 35.0
 SETTINGS = {
     "RAPIDDRAFT_BROKER_LEASE_SECONDS": "2",
     "RAPIDDRAFT_REVIEW_WAIT_SECONDS": "5",
@@ -102,3 +105,14 @@ def work_on(ledger: Ledger, what: str) -> None:
 
 def counted(ledger: Ledger) -> tuple[int, ...]:
     return len(ledger.models), len(ledger.tickets), len(ledger.replies), len(ledger.jobs) + len(ledger.runs)
+
+
+@pytest.mark.skipif(not campaign.FULL, reason="takes as long as gunicorn's patience, 35 s; part of the full form")
+def test_a_clock_set_back_costs_no_api_worker(stack: RestlessStack) -> None:
+    stack.wait_until_ready()
+    before = {child.pid for child in psutil.Process(stack.pid("api")).children()}
+    with TROUBLES["clock a day back"](stack):
+        over = time.monotonic() + GUNICORN_PATIENCE_SECONDS
+        until(lambda: time.monotonic() > over, "gunicorn would have lost its patience", 2 * GUNICORN_PATIENCE_SECONDS)
+        assert stack.api.get("/healthz").status_code == 200
+        assert {child.pid for child in psutil.Process(stack.pid("api")).children()} == before
