@@ -18,13 +18,15 @@ def settled_jobs(stack: Stack) -> dict[str, dict[str, Any]]:
     """All jobs by id, once every one of them has ended."""
     open_states = ("queued", "running", "retrying")
 
-    def none_is_open() -> bool:
-        counted = [_page(stack, "/api/jobs", state=state, limit=1)["items"] for state in open_states]
-        return not any(counted)
+    def all_ended() -> dict[str, dict[str, Any]] | None:
+        if any(_page(stack, "/api/jobs", state=state, limit=1)["items"] for state in open_states):
+            return None
+        # Asked for one state after another, a job that goes from one to the next meanwhile is in none.
+        jobs = {job["id"]: job for job in _all(stack, "/api/jobs")}
+        return jobs if all(job["state"] in FINAL for job in jobs.values()) else None
 
-    until(none_is_open, "every job has ended", SETTLE_SECONDS)
-    jobs = {job["id"]: job for job in _all(stack, "/api/jobs")}
-    assert all(job["state"] in FINAL for job in jobs.values())
+    jobs = until(all_ended, "every job has ended", SETTLE_SECONDS)
+    assert jobs
     return jobs
 
 
