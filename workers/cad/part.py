@@ -60,8 +60,6 @@ class Faces:
     area: Floats  # (n,) mm2, of the tessellation
     point: Floats  # (n, 3) a point on the face, away from its border
     normal: Floats  # (n, 3) outward there
-    low: Floats  # (n, 3) bounding box
-    high: Floats  # (n, 3)
 
     def __len__(self) -> int:
         return len(self.kind)

@@ -74,16 +74,10 @@ def _faces(geometry: FaceGeometry, mesh: Mesh) -> Faces:
     count = len(geometry.kind)
     area = np.bincount(mesh.face, weights=mesh.areas, minlength=count)
     point, normal = np.zeros((count, 3)), np.zeros((count, 3))
-    low, high = np.full((count, 3), np.inf), np.full((count, 3), -np.inf)
-    corners = mesh.vertices[mesh.triangles]
-    np.minimum.at(low, mesh.face, corners.min(axis=1))
-    np.maximum.at(high, mesh.face, corners.max(axis=1))
     # The largest triangle's centroid lies on or near the face, away from its border.
     order = np.argsort(mesh.areas, kind="stable")
     point[mesh.face[order]] = mesh.centroids[order]
     normal[mesh.face[order]] = mesh.normals[order]
-    bare = ~np.isfinite(low).all(axis=1)
-    low[bare] = high[bare] = geometry.origin[bare]
     return Faces(
         kind=geometry.kind,
         origin=geometry.origin,
@@ -98,6 +92,4 @@ def _faces(geometry: FaceGeometry, mesh: Mesh) -> Faces:
         area=np.asarray(area, dtype=float),
         point=point,
         normal=normal,
-        low=low,
-        high=high,
     )
