@@ -136,6 +136,7 @@ class Part:
     volume: float  # mm3
     area: float  # mm2
     centre_of_mass: Floats  # (3,)
+    inertia: Floats  # (3, 3) mm5, about the centre of mass, at a density of 1/mm3
     faces: Faces
     edges: Edges
     mesh: Mesh

@@ -32,7 +32,7 @@ def read_part(path: Path, name: str, report_stage: Callable[[str], None]) -> Par
     geometry, edges = read_topology(step.shape)
     mesh = tessellate(step.shape, geometry.shapes, step.diagonal)
     low, high = exact_box(geometry, mesh)
-    volume, area, centre = _mass_properties(step.shape, float(np.prod(high - low)))
+    volume, area, centre, inertia = _mass_properties(step.shape, float(np.prod(high - low)))
     timings = {"read": (read - started) * 1e3, "tessellate": (perf_counter() - read) * 1e3}
     return Part(
         name=name,
@@ -45,6 +45,7 @@ def read_part(path: Path, name: str, report_stage: Callable[[str], None]) -> Par
         volume=volume,
         area=area,
         centre_of_mass=centre,
+        inertia=inertia,
         faces=_faces(geometry, mesh),
         edges=edges,
         mesh=mesh,
@@ -53,8 +54,8 @@ def read_part(path: Path, name: str, report_stage: Callable[[str], None]) -> Par
     )
 
 
-def _mass_properties(shape: Any, box_volume: float) -> tuple[float, float, Floats]:  # noqa: ANN401
-    """(volume mm3, area mm2, centre of mass) by the kernel's exact integration."""
+def _mass_properties(shape: Any, box_volume: float) -> tuple[float, float, Floats, Floats]:  # noqa: ANN401
+    """(volume mm3, area mm2, centre of mass, inertia about it) by the kernel's exact integration."""
     solid, skin = module("GProp").GProp_GProps(), module("GProp").GProp_GProps()
     static("BRepGProp", "BRepGProp", "VolumeProperties")(shape, solid)
     static("BRepGProp", "BRepGProp", "SurfaceProperties")(shape, skin)
@@ -67,7 +68,9 @@ def _mass_properties(shape: Any, box_volume: float) -> tuple[float, float, Float
             "Heal the body in the CAD system (check for flipped, missing or crossing faces) and export it again.",
         )
     centre = solid.CentreOfMass()
-    return volume, area, np.array([centre.X(), centre.Y(), centre.Z()])
+    matrix = solid.MatrixOfInertia()
+    inertia = np.array([[matrix.Value(i, j) for j in (1, 2, 3)] for i in (1, 2, 3)])
+    return volume, area, np.array([centre.X(), centre.Y(), centre.Z()]), inertia
 
 
 def _faces(geometry: FaceGeometry, mesh: Mesh) -> Faces:
