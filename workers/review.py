@@ -1,6 +1,7 @@
 """The DFM engine: from a part and a configuration to a review. Pure: no HTTP, no store, no queue."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -43,7 +44,8 @@ def review(
     features = clock.time("features", lambda: recognise(part))
     report_stage("rules")
     subject = Subject(part, features, facts, limits)
-    findings = clock.time("rules", lambda: as_dicts(rules, limits, evaluate(rules, subject)))
+    found, undecided = clock.time("rules", lambda: evaluate(rules, subject))
+    findings = as_dicts(rules, limits, found)
     kernel, kernel_version = kernel_name_and_version()
     result = {
         "schema": SCHEMA,
@@ -66,6 +68,7 @@ def review(
         "facts": {name: fact.as_dict() for name, fact in facts.facts.items()},
         "features": [_feature_dict(feature) for feature in features],
         "findings": findings,
+        "undecided": [asdict(rule) for rule in undecided],
         "summary": summarise(findings),
         "timings_ms": clock.timings,
     }

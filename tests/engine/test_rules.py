@@ -6,8 +6,9 @@ import pytest
 
 from tests.engine.reviewing import findings, reviewed
 from tests.parts import Solid, block, cylinder, drill, pocket
-from workers.rules.quantities import QUANTITIES
-from workers.rules.rule_file import RuleFileError, load_rules
+from workers.rules.measurement import Measurement, NotDecidedError
+from workers.rules.quantities import QUANTITIES, Subject
+from workers.rules.rule_file import Rule, RuleFileError, load_rules
 
 CENTRE = (60.0, 40.0, 30.0)
 
@@ -148,3 +149,13 @@ def test_the_rule_file_is_complete() -> None:
 def test_an_unknown_process_is_named() -> None:
     with pytest.raises(RuleFileError, match=r"forging.*cnc_milling"):
         load_rules("forging")
+
+
+def test_a_rule_that_cannot_be_decided_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_a_drawing(_subject: Subject, _rule: Rule) -> list[Measurement]:
+        raise NotDecidedError("no drawing")
+
+    monkeypatch.setitem(QUANTITIES, "hole_diameter", without_a_drawing)
+    result = reviewed(holed(0.9, 3.0))
+    assert {"rule": "hole-small", "lacks": "no drawing"} in result["undecided"]
+    assert findings(result, "hole-small") == []

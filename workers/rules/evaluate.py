@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from workers.rules.measurement import Measurement
+from workers.rules.measurement import Measurement, NotDecidedError
 from workers.rules.quantities import QUANTITIES, Subject
 from workers.rules.rule_file import Level, Rule, RuleFile
 
@@ -25,20 +25,32 @@ class Finding:
     clear_at: float  # the limit at which the rule has nothing left to say
 
 
-def evaluate(rules: RuleFile, subject: Subject) -> list[Finding]:
-    """The findings of all rules that the subject's configuration has limits for, gravest first."""
-    found = []
+@dataclass(frozen=True)
+class Undecided:
+    """A rule that could not be held against the part, and what is lacking for it."""
+
+    rule: str
+    lacks: str
+
+
+def evaluate(rules: RuleFile, subject: Subject) -> tuple[list[Finding], list[Undecided]]:
+    """The findings of all rules that the subject's configuration has limits for, gravest first, and the undecided."""
+    found: list[Finding] = []
+    undecided = []
     for rule in rules.rules:
         levels = rule.limits.get(subject.limits)
         if levels is None:
             continue
-        for measurement in QUANTITIES[rule.quantity](subject, rule):
-            finding = _held_against(rule, levels, measurement)
-            if finding is not None:
-                found.append(finding)
+        try:
+            measurements = QUANTITIES[rule.quantity](subject, rule)
+        except NotDecidedError as reason:
+            undecided.append(Undecided(rule.id, reason.lacks))
+            continue
+        held = (_held_against(rule, levels, measurement) for measurement in measurements)
+        found += [finding for finding in held if finding is not None]
     order = {rule.id: number for number, rule in enumerate(rules.rules)}
     found.sort(key=lambda f: (SEVERITIES.index(f.level.severity), order[f.rule.id], _place(f.measurement)))
-    return found
+    return found, undecided
 
 
 def _place(measurement: Measurement) -> tuple[float, ...]:

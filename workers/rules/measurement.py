@@ -7,6 +7,14 @@ from workers.cad.part import Floats
 from workers.features.feature import Feature
 
 
+class NotDecidedError(Exception):
+    """A quantity cannot be measured on this part; `lacks` says in a sentence what is missing for it."""
+
+    def __init__(self, lacks: str) -> None:
+        super().__init__(lacks)
+        self.lacks = lacks
+
+
 @dataclass
 class Measurement:
     """`details` are further sizes in mm, for limits and advice; `change` words the least edit that meets a limit."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from workers.cad.part import Floats, Part
 from workers.facts.measure import PartFacts
 from workers.features.feature import Feature
+from workers.rules.material import Material
 from workers.rules.measurement import Measurement
 from workers.rules.rule_file import Rule
 
@@ -25,12 +26,16 @@ SQUARE = 0.996  # cosine of 5 degrees: closer than that a face counts as square 
 
 @dataclass
 class Subject:
-    """What is measured: the part, its features and its facts, and the name of the limits in force."""
+    """What is measured: the part, its features and its facts, and the name of the limits in force.
+
+    Without a material the part is taken to be of metal.
+    """
 
     part: Part
     features: list[Feature]
     facts: PartFacts
     limits: str
+    material: Material | None = None
 
     def of_type(self, *types: str) -> list[Feature]:
         """The features of the given types."""
