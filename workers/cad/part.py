@@ -51,7 +51,7 @@ class Faces:
     origin: Floats  # (n, 3) a point of the plane, the axis, or the centre
     axis: Floats  # (n, 3) outward normal of a plane, direction of an axis
     radius: Floats  # (n,) of a cylinder, sphere; of a cone at `origin`; major radius of a torus
-    minor_radius: Floats  # (n,) of a torus
+    minor_radius: Floats  # (n,) of a torus; of the ball that swept a free-form fillet, else 0
     half_angle: Floats  # (n,) of a cone, degrees, positive if it widens along `axis`
     sign: Ints  # (n,) +1 if the material lies on the inner side (a shaft), -1 on the outer (a hole), 0 otherwise
     u_span: Floats  # (n,) degrees covered around the axis

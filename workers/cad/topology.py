@@ -1,5 +1,6 @@
 """From a kernel shape to arrays of faces and edges, in one pass over the boundary representation."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,9 @@ from workers.cad.part import Bend, Curve, Edges, Floats, Ints, Surface
 
 # Faces that meet at less than this are taken as tangent; modellers write tangency to about 0.1 degrees.
 SMOOTH_DEGREES = 1.0
+FLATTEST = 1e-5  # 1/mm: less curved than this is no fillet
+ROLLING_BALL = 0.02  # how far, relatively, the curvature of a rolling ball's face may vary over it
+SINGULAR = 1e-12
 
 
 @dataclass
@@ -85,7 +89,9 @@ class _Surface:
         self.origin = self.outward_axis = (0.0, 0.0, 0.0)
         self.radius = self.minor_radius = self.half_angle = self.u_span = 0.0
         self.sign = 0
-        if self.kind != Surface.FREEFORM:
+        if self.kind == Surface.FREEFORM:
+            self._read_rolling_ball()
+        else:
             self._read_elementary()
 
     def _read_elementary(self) -> None:
@@ -106,6 +112,36 @@ class _Surface:
             self.radius, self.minor_radius = surface.MajorRadius(), surface.MinorRadius()
         else:
             self.radius = surface.Radius()
+
+    def _read_rolling_ball(self) -> None:
+        """Radius and side of a free-form face that a rolling ball swept: a fillet written as a B-spline."""
+        first_u, last_u = self.adaptor.FirstUParameter(), self.adaptor.LastUParameter()
+        first_v, last_v = self.adaptor.FirstVParameter(), self.adaptor.LastVParameter()
+        curvatures = [
+            self._strongest_curvature(first_u + s * (last_u - first_u), first_v + t * (last_v - first_v))
+            for s, t in ((0.5, 0.5), (0.3, 0.3), (0.7, 0.7), (0.3, 0.7), (0.7, 0.3))
+        ]
+        middle = curvatures[0]
+        if abs(middle) > FLATTEST and max(abs(c - middle) for c in curvatures) < ROLLING_BALL * abs(middle):
+            self.minor_radius = 1 / abs(middle)
+            self.sign = 1 if middle > 0 else -1
+
+    def _strongest_curvature(self, u: float, v: float) -> float:
+        """The principal curvature of greatest size in 1/mm, positive where the face is convex; 0 at a singular point."""
+        gp = module("gp")
+        point, d_u, d_v, d_uu, d_vv, d_uv = gp.gp_Pnt(), *(gp.gp_Vec() for _ in range(5))
+        self.adaptor.D2(u, v, point, d_u, d_v, d_uu, d_vv, d_uv)
+        normal = d_u.Crossed(d_v)
+        size = normal.Magnitude()
+        first = d_u.Dot(d_u), d_u.Dot(d_v), d_v.Dot(d_v)
+        area = first[0] * first[2] - first[1] ** 2
+        if size < SINGULAR or area < SINGULAR:
+            return 0.0
+        second = d_uu.Dot(normal) / size, d_uv.Dot(normal) / size, d_vv.Dot(normal) / size
+        mean = (second[0] * first[2] - 2 * second[1] * first[1] + second[2] * first[0]) / (2 * area)
+        gauss = (second[0] * second[2] - second[1] ** 2) / area
+        root = math.sqrt(max(0.0, mean * mean - gauss))
+        return (mean + math.copysign(root, mean)) * (1.0 if self.reversed else -1.0)
 
     def normal_at(self, u: float, v: float) -> tuple[float, float, float]:
         """The outward normal (not of unit length) at surface parameters; zero at a singular point."""
@@ -238,7 +274,8 @@ def curvature_across(geometry: FaceGeometry, face: Ints, point: Floats, normal: 
     """(m,) curvature in 1/mm of each face at `point`, square to an edge's `tangent`; positive where it is convex.
 
     By Meusnier and Euler: around the axis of a surface of revolution it is (normal · radial) / distance from
-    the axis, along the meridian that of the profile; free-form faces count as flat.
+    the axis, along the meridian that of the profile. Free-form faces curve like the ball that rolled along them,
+    others count as flat.
     """
     kind, axis, sign = geometry.kind[face], geometry.axis[face], geometry.sign[face]
     offset = point - geometry.origin[face]
@@ -247,11 +284,13 @@ def curvature_across(geometry: FaceGeometry, face: Ints, point: Floats, normal: 
     radial = _unit(from_axis)
     around = np.einsum("ij,ij->i", np.cross(normal, tangent), np.cross(axis, radial)) ** 2
     about_axis = np.einsum("ij,ij->i", normal, radial) / np.where(distance > 1e-9, distance, np.inf)
-    profile_radius = np.where(kind == Surface.TORUS, geometry.minor_radius[face], geometry.radius[face])
-    curved_profile = np.isin(kind, (Surface.SPHERE, Surface.TORUS))
+    of_tube = np.isin(kind, (Surface.TORUS, Surface.FREEFORM))
+    profile_radius = np.where(of_tube, geometry.minor_radius[face], geometry.radius[face])
+    curved_profile = np.isin(kind, (Surface.SPHERE, Surface.TORUS, Surface.FREEFORM))
     along_profile = np.where(curved_profile, sign / np.where(profile_radius > 0, profile_radius, np.inf), 0.0)
-    flat = np.isin(kind, (Surface.PLANE, Surface.FREEFORM))
-    return np.asarray(np.where(flat, 0.0, around * about_axis + (1 - around) * along_profile))
+    flat = (kind == Surface.PLANE) | ((kind == Surface.FREEFORM) & (profile_radius == 0))
+    curved = np.where(kind == Surface.FREEFORM, along_profile, around * about_axis + (1 - around) * along_profile)
+    return np.asarray(np.where(flat, 0.0, curved))
 
 
 def _unit(vectors: Floats) -> Floats:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workers.cad.part import Bend, Curve, Floats, Surface
+from workers.features.enclosure import openness
 from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
 from workers.features.plan import plan_size
@@ -15,6 +16,9 @@ SAME_DIRECTION = 0.9
 ALONG_OWN = 0.7  # cosine: one of the feature's own directions is taken within 45 degrees of a mouth's normal
 TOWARD_MOUTH = 0.3  # cosine: a direction leads out by a face that it meets at no flatter an angle
 OPPOSITE = -0.9
+# Of looks around from its walls, how many may meet nothing: an outline sees the open all around, a shoulder most of it.
+OUTLINE = 0.5
+SHOULDER = 0.7
 ACROSS = 0.3  # cosine: more or less square to the channel
 
 
@@ -72,6 +76,10 @@ def _describe(graph: FaceGraph, members: list[int], around: Surroundings) -> Fea
     if not openings:
         return None
     kind, direction = _classify(graph, core, openings, necks)
+    if kind == "through_pocket" and openness(graph, core, direction) > OUTLINE:
+        return None  # the outer contour of the part
+    if kind == "open_pocket" and openness(graph, core, direction) > SHOULDER:
+        kind = "step"
     low, high = graph.extent(members, direction)
     length, width = plan_size(graph, members, direction)
     floors = [f for f in core if graph.kind[f] == Surface.PLANE and graph.faces.axis[f] @ direction > 0.99]

@@ -10,6 +10,7 @@ from workers.features.graph import FaceGraph
 
 # A fillet between two walls turns at most this far; a half turn is a slot's end.
 WIDEST_FILLET_DEGREES = 150.0
+STEEPEST_DRAFT_DEGREES = 15.0  # the corner between two walls of more draft is a form, not a fillet
 NARROW = 0.5  # a chamfer's width over the width of the faces beside it
 CHAMFER_DEGREES = (15.0, 75.0)
 NARROWEST_TAPER = 0.5 / (2 * np.pi)  # a cone's width over the length of its rim: half the radius all around
@@ -22,29 +23,40 @@ def find_fillets(graph: FaceGraph, taken: set[int]) -> list[Feature]:
     for face in range(len(graph.faces)):
         if face in taken or not _rolls_between_two(graph, face):
             continue
-        radius = graph.faces.minor_radius[face] if graph.kind[face] == Surface.TORUS else graph.faces.radius[face]
         found.append(
             Feature(
                 type="concave_fillet" if graph.sign[face] < 0 else "convex_fillet",
                 faces=[face],
                 body=int(graph.faces.body[face]),
-                axis=graph.faces.axis[face] if graph.kind[face] != Surface.SPHERE else None,
-                size={"radius": float(radius), "length": _length(graph, face)},
+                axis=None if graph.kind[face] in (Surface.SPHERE, Surface.FREEFORM) else graph.faces.axis[face],
+                size={"radius": _radius(graph, face), "length": _length(graph, face)},
                 point=graph.faces.point[face],
             )
         )
     return found
 
 
+def _radius(graph: FaceGraph, face: int) -> float:
+    """Of the ball that rolls along the face, mm; of the corner between drafted walls, which is a cone, the mean."""
+    if graph.kind[face] in (Surface.TORUS, Surface.FREEFORM):
+        return float(graph.faces.minor_radius[face])
+    if graph.kind[face] == Surface.CONE:
+        axis = graph.faces.axis[face]
+        middle = sum(graph.extent([face], axis)) / 2 - float(graph.faces.origin[face] @ axis)
+        return abs(float(graph.faces.radius[face]) + middle * float(np.tan(np.radians(graph.faces.half_angle[face]))))
+    return float(graph.faces.radius[face])
+
+
 def _rolls_between_two(graph: FaceGraph, face: int) -> bool:
     """A tube-like face that is tangent to a face on each of its long sides."""
     kind = graph.kind[face]
     smooth = {other for edge, other in graph.neighbours(face) if graph.bend[edge] == Bend.SMOOTH}
-    if kind == Surface.TORUS:
+    if kind in (Surface.TORUS, Surface.SPHERE):
         return len(smooth) >= 2
-    if kind == Surface.SPHERE:
-        return len(smooth) >= 2
-    if kind != Surface.CYLINDER or graph.faces.u_span[face] > WIDEST_FILLET_DEGREES:
+    if kind == Surface.FREEFORM:
+        return len(smooth) >= 2 and graph.faces.minor_radius[face] > 0
+    drafted = kind == Surface.CONE and abs(graph.faces.half_angle[face]) < STEEPEST_DRAFT_DEGREES
+    if not (kind == Surface.CYLINDER or drafted) or graph.faces.u_span[face] > WIDEST_FILLET_DEGREES:
         return False
     long_sides = {
         other
@@ -152,6 +164,8 @@ def _cone_chamfer(graph: FaceGraph, face: int) -> dict[str, float] | None:
         return None
     low, high = graph.extent([face], graph.faces.axis[face])
     slope = np.radians(abs(float(graph.faces.half_angle[face])))
+    if not CHAMFER_DEGREES[0] <= np.degrees(slope) <= CHAMFER_DEGREES[1]:
+        return None
     width = (high - low) / max(1e-9, float(np.cos(slope)))
     radius = max(float(np.linalg.norm(graph.edges.centre[e] - graph.edges.middle[e])) for e in rims)
     length = float(np.radians(graph.faces.u_span[face])) * radius

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from workers.cad.part import Bend, Part, Surface
+from workers.facts.rays import RayScene
 
 COAXIAL_MM = 1e-3
 PARALLEL = 1 - 1e-6
@@ -63,6 +64,11 @@ class FaceGraph:
             return False
         offset = faces.origin[second] - faces.origin[first]
         return float(np.linalg.norm(offset - (offset @ axis) * axis)) < self.tolerance
+
+    @cached_property
+    def rays(self) -> RayScene:
+        """To look around from a place on the part."""
+        return RayScene(self.part.mesh)
 
     @cached_property
     def tolerance(self) -> float:

@@ -12,6 +12,8 @@ FULL_TURN_DEGREES = 355.0
 LEAST_TURN_DEGREES = 200.0
 # Wider than this nothing is drilled: it is bored or milled round.
 WIDEST_DRILLED_MM = 50.0
+# A recess around a hole's mouth that is shallower than this share of its diameter gives the screw head a flat seat.
+SPOT_FACE = 0.25
 # A round recess open at its side is no hole if it is shallower than this share of its diameter.
 SHALLOW = 0.25
 
@@ -21,11 +23,28 @@ def find_holes(graph: FaceGraph, taken: set[int]) -> list[Feature]:
     holes = []
     for stack in _stacks(graph, taken):
         wide = _wide_faces(graph, stack)
-        for faces in (wide, [f for f in stack if f not in wide]):
-            hole = _describe(graph, faces) if faces else None
-            if hole is not None:
-                holes.append(hole)
+        narrow = [f for f in stack if f not in wide]
+        hole = _describe(graph, narrow) if narrow else None
+        if hole is not None:
+            holes.append(hole)
+        if hole is not None and wide and _add_spot_faces(graph, hole, wide):
+            continue
+        bore = _describe(graph, wide) if wide else None
+        if bore is not None:
+            holes.append(bore)
     return holes
+
+
+def _add_spot_faces(graph: FaceGraph, hole: Feature, wide: list[int]) -> bool:
+    """Give the hole the flat seats around its mouths, if that is all that `wide` faces are."""
+    if hole.axis is None:
+        return False
+    stages = stages_along(graph, wide, hole.axis)
+    if not stages or any(stage.high - stage.low > SPOT_FACE * stage.diameter for stage in stages):
+        return False
+    hole.faces = sorted({*hole.faces, *wide})
+    hole.steps = [{**stage.as_step(), "form": "spot_face"} for stage in stages] + hole.steps
+    return True
 
 
 def _wide_faces(graph: FaceGraph, stack: list[int]) -> list[int]:
@@ -120,9 +139,12 @@ def _is_shoulder_or_bottom(graph: FaceGraph, face: int, seed: int) -> bool:
     if abs(float(faces.axis[face] @ faces.axis[seed])) < 1 - 1e-4:
         return False
     loops = faces.loops[face]
-    for edge in loops[0]:
-        if not (graph.is_concave(edge) and _is_circle_about(graph, edge, seed)):
-            return False
+    rising = [edge for edge in loops[0] if graph.is_concave(edge)]
+    if not rising or not all(_is_circle_about(graph, edge, seed) for edge in rising):
+        return False
+    # Where the seat runs out of the part, its border falls away instead.
+    if any(graph.bend[edge] != Bend.CONVEX for edge in loops[0] if edge not in rising):
+        return False
     for loop in loops[1:]:
         for edge in loop:
             if _is_circle_about(graph, edge, seed):

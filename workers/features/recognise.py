@@ -11,6 +11,7 @@ from workers.features.edge_breaks import find_chamfers, find_fillets
 from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
 from workers.features.holes import find_holes
+from workers.features.windows import find_windows
 
 PARALLEL_TO_FLOOR = 0.1
 
@@ -29,14 +30,15 @@ def recognise(part: Part) -> list[Feature]:
     convex = {f.faces[0] for f in fillets if f.type == "convex_fillet"}
     convex_fillets = [f for f in fillets if f.faces[0] in convex and not _is_wall(graph, f.faces[0], convex)]
     concave = {f.faces[0] for f in fillets if f.type == "concave_fillet"}
+    windows = find_windows(graph, {f for feature in holes + grooves for f in feature.faces}, concave)
     around = Surroundings(
-        holes={f for feature in holes + grooves for f in feature.faces},
+        holes={f for feature in holes + grooves + windows for f in feature.faces},
         mouth_breaks={f for feature in convex_fillets + chamfers for f in feature.faces},
         boss_edges={edge for _, loop in loops for edge in loop},
         boss_feet={graph.other(edge, floor) for floor, loop in loops for edge in loop} & concave,
         concave_fillets=concave,
     )
-    depressions = find_depressions(graph, around)
+    depressions = windows + find_depressions(graph, around)
     in_depression = {f for feature in depressions for f in feature.faces}
     fillets = [f for f in fillets if f.faces[0] not in in_depression]
     taken |= in_depression | {f for feature in chamfers for f in feature.faces}
