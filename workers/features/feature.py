@@ -19,4 +19,5 @@ class Feature:
     open_directions: list[Floats] = field(default_factory=list)
     steps: list[dict[str, float | str]] = field(default_factory=list)  # of a hole, from its mouth inwards
     parent: "Feature | None" = None  # the pocket that a corner or floor fillet belongs to
+    between: list[int] = field(default_factory=list)  # of a concave fillet: the faces, other than fillets, that it joins
     id: str = ""

@@ -4,16 +4,18 @@ from collections import Counter
 
 import numpy as np
 
-from workers.cad.part import Part
+from workers.cad.part import Bend, Floats, Part, Surface
 from workers.features.bosses import boss_loops, find_bosses, find_ring_grooves
 from workers.features.depressions import Surroundings, find_depressions
 from workers.features.edge_breaks import find_chamfers, find_fillets
 from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
 from workers.features.holes import find_holes
+from workers.features.main_axis import OPENED, main_axis
 from workers.features.windows import find_windows
 
-PARALLEL_TO_FLOOR = 0.1
+UPRIGHT = 0.99  # cosine: along the direction of the cutter, or drafted by a few degrees
+FLOOR = 0.98
 
 
 def recognise(part: Part) -> list[Feature]:
@@ -56,23 +58,36 @@ def _is_wall(graph: FaceGraph, face: int, convex: set[int]) -> bool:
 
 
 def _attach_fillets(graph: FaceGraph, fillets: list[Feature], depressions: list[Feature]) -> None:
-    """Tell floor fillets from corner fillets, and give each the depression that it lies in."""
+    """Give each concave fillet the depression that it lies in, and tell those along a floor from upright corners."""
+    axis = main_axis(graph, depressions)
     home = {face: feature for feature in depressions for face in feature.faces}
+    concave = {face for fillet in fillets if fillet.type == "concave_fillet" for face in fillet.faces}
     for fillet in fillets:
-        if fillet.type != "concave_fillet":
+        if fillet.type == "convex_fillet":
+            if fillet.axis is not None and abs(float(fillet.axis @ axis)) > UPRIGHT:
+                fillet.direction = fillet.axis  # the side of a cutter that goes around the part leaves it
             continue
-        votes = Counter(id(home[f]) for _, f in graph.neighbours(fillet.faces[0]) if f in home)
-        if not votes:
-            continue
-        best = votes.most_common(1)[0][0]
-        parent = next(feature for feature in depressions if id(feature) == best)
-        fillet.parent = parent
-        if parent.direction is None or fillet.axis is None:
-            continue
-        tilt = abs(float(fillet.axis @ parent.direction))
-        is_torus = graph.faces.minor_radius[fillet.faces[0]] > 0
-        if (tilt < PARALLEL_TO_FLOOR) != is_torus:
+        beside = [f for edge, f in graph.neighbours(fillet.faces[0]) if graph.bend[edge] == Bend.SMOOTH]
+        votes = Counter(home[f].faces[0] for f in beside if f in home)
+        if votes:
+            fillet.parent = home[min(votes, key=lambda face: (-votes[face], face))]
+        fillet.between = sorted({f for f in beside if f not in concave})
+        upright = _upright(fillet.parent, axis)
+        if any(_is_floor(graph, f, upright) for f in fillet.between):
             fillet.type = "floor_fillet"
+
+
+def _upright(home: Feature | None, main: Floats) -> Floats:
+    """The direction of the cutter in a depression: that of the whole part, if the depression is open along it."""
+    if home is None or home.direction is None or home.type not in OPENED:
+        return main
+    if any(abs(float(direction @ main)) > UPRIGHT for direction in home.open_directions):
+        return main
+    return home.direction
+
+
+def _is_floor(graph: FaceGraph, face: int, upright: Floats) -> bool:
+    return graph.kind[face] == Surface.PLANE and abs(float(graph.faces.axis[face] @ upright)) > FLOOR
 
 
 def _numbered(features: list[Feature]) -> list[Feature]:

@@ -33,7 +33,7 @@ def _rounded_corners(subject: Subject) -> list[Measurement]:
     floors = {f.faces[0] for f in subject.of_type("floor_fillet")}
     for fillet in subject.of_type("concave_fillet"):
         face = fillet.faces[0]
-        if part.faces.kind[face] != Surface.CYLINDER or fillet.axis is None:
+        if part.faces.kind[face] not in (Surface.CYLINDER, Surface.CONE) or fillet.axis is None or is_patch(fillet):
             continue
         # The cutter goes down to the floor: the fillet between corner and floor is part of the corner's height.
         below = {part.other_face(edge, face) for edge in part.edges_of_face[face]} & floors
@@ -46,6 +46,15 @@ def _rounded_corners(subject: Subject) -> list[Measurement]:
             measurement.features.append(fillet.parent)
         found.append(measurement)
     return found
+
+
+def is_patch(fillet: Feature) -> bool:
+    """Where fillets meet: it has no edge of its own that it would round."""
+    return len(fillet.between) < 2
+
+
+def _floor_fillets(subject: Subject) -> list[Feature]:
+    return [fillet for fillet in subject.of_type("floor_fillet") if not is_patch(fillet)]
 
 
 def _raise_radius(radius: float, depth: float, home: Feature | None) -> Callable[[float], str]:
@@ -118,7 +127,7 @@ def _by_home(subject: Subject, kind: str) -> dict[str, list[Feature]]:
     """Fillets of one kind by the id of the depression that they lie in."""
     homes = defaultdict(list)
     for fillet in subject.of_type(kind):
-        if fillet.parent is not None:
+        if fillet.parent is not None and not is_patch(fillet):
             homes[fillet.parent.id].append(fillet)
     return homes
 
@@ -143,7 +152,7 @@ def corner_radii_in_pocket(subject: Subject, _rule: Rule) -> list[Measurement]:
 @quantity("floor_radius_off_standard")
 def floor_radius_off_standard(subject: Subject, rule: Rule) -> list[Measurement]:
     """Distance in mm of each floor fillet's radius to the nearest standard cutter's corner radius."""
-    return [off_standard(subject, rule, fillet, "radius", "R") for fillet in subject.of_type("floor_fillet")]
+    return [off_standard(subject, rule, fillet, "radius", "R") for fillet in _floor_fillets(subject)]
 
 
 @quantity("floor_radii_off_common")
