@@ -15,15 +15,45 @@ class NotDecidedError(Exception):
         self.lacks = lacks
 
 
+@dataclass(frozen=True)
+class Change:
+    """The least edit that meets a limit, in words, and as a figure: one size of the part, as it is and as it has to be.
+
+    `quantity` names the size (`diameter`, `depth`, `radius`, `width`, `thickness`, …).
+    """
+
+    text: str
+    quantity: str
+    now: float
+    to: float
+    unit: str = "mm"
+
+    def as_dict(self) -> dict[str, float | str]:
+        """The figure as it stands in a finding."""
+        return {
+            "quantity": self.quantity,
+            "from": self.now,
+            "to": self.to,
+            "by": self.to - self.now,
+            "unit": self.unit,
+        }
+
+
+ChangeTo = Callable[[float], "str | Change"]
+
+
 @dataclass
 class Measurement:
-    """`details` are further sizes in mm, for limits and advice; `change` words the least edit that meets a limit."""
+    """`details` are further sizes in mm, for limits and advice; `change` gives the least edit that meets a limit.
+
+    That is a `Change` where the edit is a figure, else its words alone.
+    """
 
     value: float
     faces: list[int]
     point: Floats
     normal: Floats
-    change: Callable[[float], str]
+    change: ChangeTo
     features: list[Feature] = field(default_factory=list)
     edges: list[int] = field(default_factory=list)
     details: dict[str, float] = field(default_factory=dict)
