@@ -69,7 +69,7 @@ def evaluate(rules: RuleFile, subject: Subject) -> tuple[list[Finding], list[Und
             measurements = QUANTITIES[rule.quantity](subject, rule)
         except NotDecidedError as reason:
             undecided.append(Undecided(rule.id, reason.lacks))
-            continue
+            measurements = reason.measured
         held = (_held_against(rule, levels, measurement) for measurement in measurements)
         found += _one_a_place([finding for finding in held if finding is not None])
     order = {rule.id: number for number, rule in enumerate(rules.rules)}

@@ -1,6 +1,6 @@
 """One value of a quantity somewhere on the part, ready to be held against a limit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from workers.cad.part import Floats
@@ -8,11 +8,15 @@ from workers.features.feature import Feature
 
 
 class NotDecidedError(Exception):
-    """A quantity cannot be measured on this part; `lacks` says in a sentence what is missing for it."""
+    """A quantity cannot be measured on this part, or not everywhere on it.
 
-    def __init__(self, lacks: str) -> None:
+    `lacks` says in a sentence what is missing for it; `measured` is what could be measured all the same.
+    """
+
+    def __init__(self, lacks: str, measured: "Sequence[Measurement]" = ()) -> None:
         super().__init__(lacks)
         self.lacks = lacks
+        self.measured = list(measured)
 
 
 @dataclass(frozen=True)
