@@ -7,7 +7,7 @@ import numpy.ma  # numpy.unique imports it at its first use
 
 import workers.review
 from workers.cad.binding import module
-from workers.rules.rule_file import PROCESSES, load_rules
+from workers.rules.rule_book import PROCESSES, load_materials, load_rules
 
 __all__ = ["numpy", "workers"]
 
@@ -20,3 +20,4 @@ for _package in _KERNEL_PACKAGES:
     module(_package)
 for _process in PROCESSES:
     load_rules(_process)
+load_materials()

@@ -11,12 +11,17 @@ import numpy as np
 
 from workers.cad.binding import kernel_name_and_version
 from workers.cad.read_part import read_part
+from workers.errors import PartError
 from workers.facts.measure import measure_facts
 from workers.features.feature import Feature
 from workers.features.recognise import recognise
-from workers.rules.evaluate import as_dicts, evaluate
+from workers.rules.evaluate import evaluate
+from workers.rules.finding_document import as_dicts
+from workers.rules.material import Material
+from workers.rules.probe import own_rules
 from workers.rules.quantities import Subject
-from workers.rules.rule_file import load_rules, rules_digest
+from workers.rules.rule_book import load_rules, material_named, rules_digest
+from workers.rules.rule_file import RuleFileError
 from workers.rules.summary import summarise
 
 T = TypeVar("T")
@@ -30,12 +35,18 @@ def review(
     process: str,
     limits: str,
     report_stage: Callable[[str], None] = lambda _stage: None,
+    *,
+    material: str | None = None,
+    own: Path | None = None,
 ) -> dict[str, Any]:
     """Review the STEP file at `path` for `process` against the configuration `limits`.
 
-    Raises PartError if the part cannot be reviewed, RuleFileError if there are no such rules.
+    `material` is one of workers/rules/data/materials.toml; without one the limits for metal hold. `own` is a
+    shop's file or folder of rules. Raises PartError if the part cannot be reviewed, RuleFileError if there are
+    no such rules.
     """
-    rules = load_rules(process)
+    rules = load_rules(process, own).checked(limits)
+    stock = material_named(material, own)
     part = read_part(path, name, report_stage)
     clock = _Clock(dict(part.timings_ms))
     report_stage("facts")
@@ -43,9 +54,9 @@ def review(
     report_stage("features")
     features = clock.time("features", lambda: recognise(part))
     report_stage("rules")
-    subject = Subject(part, features, facts, limits)
+    subject = Subject(part, features, facts, limits, stock)
     found, undecided = clock.time("rules", lambda: evaluate(rules, subject))
-    findings = as_dicts(rules, limits, found)
+    findings = as_dicts(rules, subject, found)
     kernel, kernel_version = kernel_name_and_version()
     result = {
         "schema": SCHEMA,
@@ -53,7 +64,7 @@ def review(
             "version": version("rapiddraft"),
             "kernel": kernel,
             "kernel_version": kernel_version,
-            "rules_digest": rules_digest(process),
+            "rules_digest": rules_digest(process, own),
         },
         "part": {
             "name": part.name,
@@ -65,10 +76,12 @@ def review(
         },
         "process": process,
         "limits": limits,
+        "material": _material_dict(stock, part.volume),
         "facts": {name: fact.as_dict() for name, fact in facts.facts.items()},
         "features": [_feature_dict(feature) for feature in features],
         "findings": findings,
         "undecided": [asdict(rule) for rule in undecided],
+        "switched_off": [{"rule": rule, "reason": reason} for rule, reason in rules.switched_off.items()],
         "summary": summarise(findings),
         "timings_ms": clock.timings,
     }
@@ -76,8 +89,15 @@ def review(
 
 
 def review_in_sandbox(payload: dict[str, Any], report_stage: Callable[[str], None]) -> dict[str, Any]:
-    """`review` as the sandbox calls it: payload has `path`, `name`, `process` and `limits`."""
-    return review(Path(payload["path"]), payload["name"], payload["process"], payload["limits"], report_stage)
+    """`review` as the sandbox calls it: payload has `path`, `name`, `process` and `limits`.
+
+    It may have `material` and, as `rules`, where a shop's own rules are.
+    """
+    what = Path(payload["path"]), payload["name"], payload["process"], payload["limits"]
+    try:
+        return review(*what, report_stage, material=payload.get("material"), own=own_rules(payload))
+    except RuleFileError as error:
+        raise PartError("rules_not_usable", str(error), "Correct the rules, or ask for what there is.") from error
 
 
 class _Clock:
@@ -91,6 +111,14 @@ class _Clock:
         result = work()
         self.timings[stage] = (perf_counter() - started) * 1e3
         return result
+
+
+def _material_dict(material: Material | None, volume: float) -> dict[str, Any]:
+    """What the part is made of, with its mass in g; without a material, the family whose limits were taken."""
+    if material is None:
+        return {"id": None, "family": "metal", "assumed": True}
+    mass = volume * material.density / 1e3
+    return {"id": material.id, "name": material.name, "family": material.family, "assumed": False, "mass": mass}
 
 
 def _feature_dict(feature: Feature) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from workers.rules import rule_file
-from workers.rules.rule_file import RuleFile, RuleFileError, load_rules
+from workers.rules import rule_book
+from workers.rules.rule_book import load_rules
+from workers.rules.rule_file import RuleFile, RuleFileError
 
 
 def milling() -> dict[str, Any]:
-    return tomllib.loads((rule_file.DATA / "cnc_milling.toml").read_text())
+    return tomllib.loads((rule_book.DATA / "cnc_milling.toml").read_text())
 
 
 def test_the_file_as_shipped_fits() -> None:
@@ -42,7 +43,7 @@ def test_a_faulty_file_is_refused(change: Callable[[dict[str, Any]], object], co
 
 def test_broken_toml_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cnc_milling.toml").write_text("process = ")
-    monkeypatch.setattr(rule_file, "DATA", tmp_path)
+    monkeypatch.setattr(rule_book, "DATA", tmp_path)
     load_rules.cache_clear()
     with pytest.raises(RuleFileError, match=r"cnc_milling\.toml"):
         load_rules("cnc_milling")

@@ -8,7 +8,8 @@ from tests.engine.reviewing import findings, reviewed
 from tests.parts import Solid, block, cylinder, drill, pocket
 from workers.rules.measurement import Measurement, NotDecidedError
 from workers.rules.quantities import QUANTITIES, Subject
-from workers.rules.rule_file import Rule, RuleFileError, load_rules
+from workers.rules.rule_book import load_rules
+from workers.rules.rule_file import Rule, RuleFileError
 
 CENTRE = (60.0, 40.0, 30.0)
 

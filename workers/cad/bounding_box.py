@@ -21,12 +21,13 @@ def exact_box(geometry: FaceGeometry, mesh: Mesh) -> tuple[Floats, Floats]:
     near = (corners.min(axis=1) < low + reach).any(axis=1) | (corners.max(axis=1) > high - reach).any(axis=1)
     for face in np.unique(mesh.face[near]):
         if geometry.kind[face] != Surface.PLANE:
-            face_low, face_high = _box_of_face(geometry.shapes[face])
+            face_low, face_high = box_of_face(geometry.shapes[face])
             low, high = np.minimum(low, face_low), np.maximum(high, face_high)
     return low, high
 
 
-def _box_of_face(face: Any) -> tuple[Floats, Floats]:  # noqa: ANN401
+def box_of_face(face: Any) -> tuple[Floats, Floats]:  # noqa: ANN401
+    """(low, high) corners of one face's axis-aligned box, mm, from its exact surface."""
     box = module("Bnd").Bnd_Box()
     static("BRepBndLib", "BRepBndLib", "AddOptimal")(face, box, False, False)
     low, high = box.CornerMin(), box.CornerMax()

@@ -116,10 +116,19 @@ class Mesh:
 
 
 class WallProbe(Protocol):
-    """Measures walls on the exact surfaces; the kernel stands behind it."""
+    """Measures on the exact surfaces; the kernel stands behind it."""
 
     def thickness(self, first: int, second: int, point: Floats, inward: Floats, reach: float) -> float | None:
-        """mm from face `first` near `point` along its inward normal to face `second`, None if it misses."""
+        """mm from face `first` near `point` along its normal, to the side of `inward`, to face `second`.
+
+        None if it misses.
+        """
+
+    def least_distance(self, first: int, second: int) -> tuple[float, Floats, Floats] | None:
+        """mm between two faces, borders included, and a point of each where they are as close; None if unknown."""
+
+    def extent(self, face: int, frame: Floats) -> tuple[Floats, Floats] | None:
+        """(low, high) of `face` along the rows of a (3, 3) rotation, mm; None if the mesh is all there is."""
 
 
 @dataclass(frozen=True)

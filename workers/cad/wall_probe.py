@@ -1,10 +1,11 @@
-"""Thickness of a wall on the exact surfaces, where the mesh has found one."""
+"""Distances and extents on the exact surfaces, where the mesh has found them roughly."""
 
 from typing import Any
 
 import numpy as np
 
-from workers.cad.binding import enum_value, module
+from workers.cad.binding import downcast, enum_value, module
+from workers.cad.bounding_box import box_of_face
 from workers.cad.part import Floats
 
 
@@ -17,19 +18,36 @@ class KernelWallProbe:
         self._intersectors: dict[int, Any] = {}
 
     def thickness(self, first: int, second: int, point: Floats, inward: Floats, reach: float) -> float | None:
-        """mm from face `first`, near `point`, along its exact inward normal to face `second`.
+        """mm from face `first`, near `point`, along its exact normal to face `second`.
 
-        `point` and `inward` come from the mesh; `reach` is how far the mesh may be off. None if the
-        line misses either face.
+        `point` and `inward`, the side to look to (out of the material for a gap), come from the mesh;
+        `reach` is how far the mesh may be off. None if the line misses either face.
         """
         entry = self._nearest(first, point, inward, -reach, reach)
         if entry is None:
             return None
         start, normal = entry
         crossing = self._intersector(second)
-        crossing.Perform(_line(start, -normal), self.tolerance, 1e9)
+        ahead = normal if normal @ inward > 0 else -normal
+        crossing.Perform(_line(start, ahead), self.tolerance, 1e9)
         found = [crossing.WParameter(i) for i in range(1, crossing.NbPnt() + 1)] if crossing.IsDone() else []
         return min((w for w in found if w > self.tolerance), default=None)
+
+    def least_distance(self, first: int, second: int) -> tuple[float, Floats, Floats] | None:
+        """mm between two faces, borders included, and a point of each where they are as close; None if unknown."""
+        found = module("BRepExtrema").BRepExtrema_DistShapeShape(self.shapes[first], self.shapes[second])
+        if not found.IsDone() or found.NbSolution() == 0:
+            return None
+        one, two = found.PointOnShape1(1), found.PointOnShape2(1)
+        ends = (np.array([p.X(), p.Y(), p.Z()]) for p in (one, two))
+        return float(found.Value()), *ends
+
+    def extent(self, face: int, frame: Floats) -> tuple[Floats, Floats]:
+        """(low, high) of `face` along the rows of `frame`, a right-handed (3, 3) rotation, mm."""
+        turn = module("gp").gp_Trsf()
+        turn.SetValues(*(value for row in frame for value in (*map(float, row), 0.0)))
+        moved = self.shapes[face].Moved(module("TopLoc").TopLoc_Location(turn))
+        return box_of_face(downcast("Face")(moved))
 
     def _nearest(
         self, face: int, point: Floats, direction: Floats, low: float, high: float

@@ -1,17 +1,18 @@
 """Holding measurements against limits: from rules to findings."""
 
-import hashlib
-from collections import Counter
+import math
 from dataclasses import dataclass
-from typing import Any
 
+from workers.rules.anchor import place_of
 from workers.rules.measurement import Measurement, NotDecidedError
 from workers.rules.quantities import QUANTITIES, Subject
-from workers.rules.rule_file import Level, Rule, RuleFile
+from workers.rules.rule_file import Level, Rule, RuleFile, RuleFileError
 
 SEVERITIES = ("critical", "major", "minor", "info")
 # Values closer to a limit than this are on it: modellers write sizes to about a micrometre.
 ON_THE_LIMIT = 1e-5
+# A value further beyond its limit than this many times costs no more still.
+FAR_BEYOND = 10.0
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,18 @@ class Finding:
     measurement: Measurement
     clear_at: float  # the limit at which the rule has nothing left to say
 
+    @property
+    def extra_minutes(self) -> float:
+        """What it costs to make the part as it is: the rule's minutes · (1 + ln r), the value r times its limit.
+
+        An estimate to order findings by, published in docs/review.md; engineering judgement.
+        """
+        pair = sorted((abs(self.measurement.value), abs(self.clear_at)))
+        if self.limit is None or pair[1] == 0:
+            return self.rule.extra_minutes
+        ratio = min(FAR_BEYOND, pair[1] / max(pair[0], 1e-9))
+        return self.rule.extra_minutes * (1 + math.log(ratio))
+
 
 @dataclass(frozen=True)
 class Undecided:
@@ -33,11 +46,22 @@ class Undecided:
     lacks: str
 
 
+def check_quantities(rules: RuleFile) -> None:
+    """Raises RuleFileError if a rule needs a quantity that nothing measures."""
+    for rule in rules.rules:
+        if rule.quantity not in QUANTITIES:
+            known = ", ".join(sorted(QUANTITIES))
+            raise RuleFileError(
+                f"{rules.process}: rule {rule.id} needs {rule.quantity!r}, which nothing measures; there are: {known}."
+            )
+
+
 def evaluate(rules: RuleFile, subject: Subject) -> tuple[list[Finding], list[Undecided]]:
-    """The findings of all rules that the subject's configuration has limits for, gravest first, and the undecided."""
+    """The findings of all rules that the subject's configuration has limits for, dearest first, and the undecided."""
+    check_quantities(rules)
     found: list[Finding] = []
     undecided = []
-    for rule in rules.rules:
+    for rule in (rule.for_material(subject.material) for rule in rules.rules):
         levels = rule.limits.get(subject.limits)
         if levels is None:
             continue
@@ -45,16 +69,32 @@ def evaluate(rules: RuleFile, subject: Subject) -> tuple[list[Finding], list[Und
             measurements = QUANTITIES[rule.quantity](subject, rule)
         except NotDecidedError as reason:
             undecided.append(Undecided(rule.id, reason.lacks))
-            continue
+            measurements = reason.measured
         held = (_held_against(rule, levels, measurement) for measurement in measurements)
-        found += [finding for finding in held if finding is not None]
+        found += _one_a_place([finding for finding in held if finding is not None])
     order = {rule.id: number for number, rule in enumerate(rules.rules)}
-    found.sort(key=lambda f: (SEVERITIES.index(f.level.severity), order[f.rule.id], _place(f.measurement)))
-    return found, undecided
+    return sorted(found, key=lambda f: (*_gravity(f), order[f.rule.id], *_place(subject, f))), undecided
 
 
-def _place(measurement: Measurement) -> tuple[float, ...]:
-    return (*(round(float(x), 4) for x in measurement.point), round(measurement.value, 6), *measurement.faces)
+def _gravity(finding: Finding) -> tuple[int, float]:
+    return SEVERITIES.index(finding.level.severity), -round(finding.extra_minutes, 6)
+
+
+def _place(subject: Subject, finding: Finding) -> tuple[float, ...]:
+    m = finding.measurement
+    where = (round(float(x), 3) for x in place_of(subject.part, m))
+    return (*where, round(m.value, 6), *m.faces)
+
+
+def _one_a_place(findings: list[Finding]) -> list[Finding]:
+    """Findings of one rule on the very same faces and edges are one problem: the gravest stands for it."""
+    gravest: dict[tuple[int, ...], Finding] = {}
+    for number, finding in enumerate(findings):
+        m = finding.measurement
+        place = (*sorted(m.faces), -1, *sorted(m.edges)) if m.faces else (-2, number)
+        if place not in gravest or _gravity(finding) < _gravity(gravest[place]):
+            gravest[place] = finding
+    return list(gravest.values())
 
 
 def _held_against(rule: Rule, levels: list[Level], measurement: Measurement) -> Finding | None:
@@ -88,44 +128,3 @@ def _is_beyond(level: Level, measurement: Measurement) -> bool:
             return measurement.value >= limit - slack
         case _:
             return measurement.value <= limit + slack
-
-
-def as_dicts(rules: RuleFile, limits: str, findings: list[Finding]) -> list[dict[str, Any]]:
-    """The findings in the form of the review's result, each with an id that survives a re-export."""
-    seen: Counter[str] = Counter()
-    rows = []
-    for finding in findings:
-        m = finding.measurement
-        anchor = f"{finding.rule.id}|{'|'.join(f'{float(x):.2f}' for x in m.point)}|{m.value:.3f}".replace(
-            "-0.00", "0.00"
-        )
-        identity = hashlib.sha256(anchor.encode()).hexdigest()[:12]
-        seen[identity] += 1
-        source = rules.source_of(finding.rule, limits)
-        rows.append(
-            {
-                "id": identity if seen[identity] == 1 else f"{identity}-{seen[identity]}",
-                "rule": finding.rule.id,
-                "severity": finding.level.severity,
-                "title": finding.rule.title,
-                "measured": {"quantity": finding.rule.quantity, "value": m.value, "unit": finding.rule.unit},
-                "limit": {
-                    "comparison": finding.level.comparison,
-                    "value": finding.limit,
-                    "unit": finding.rule.unit,
-                },
-                "features": [feature.id for feature in m.features],
-                "faces": m.faces,
-                "edges": m.edges,
-                "point": m.point,
-                "normal": m.normal,
-                "advice": f"{finding.rule.advice} {finding.rule.physics}",
-                "smallest_change": m.change(finding.clear_at),
-                "source": {
-                    "title": source.title,
-                    "url": source.url,
-                    **({"why": source.why} if source.why else {}),
-                },
-            }
-        )
-    return rows

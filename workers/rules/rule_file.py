@@ -1,15 +1,12 @@
 """The form of a rule file, checked when it is loaded."""
 
-import hashlib
 import tomllib
-from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-DATA = Path(__file__).parent / "data"
-PROCESSES = tuple(sorted(path.stem for path in DATA.glob("*.toml")))
+from workers.rules.material import Material
 
 Severity = Literal["critical", "major", "minor", "info"]
 
@@ -18,11 +15,13 @@ class RuleFileError(Exception):
     """A rule file is not of the right form; the message names the file and the place."""
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Data of a rule file: unknown names are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Level(_Strict):
+class Level(Strict):
     """A limit and how grave it is to be beyond it.
 
     With `of`, the limit is `value` times that detail of the measurement (a corner's depth, say).
@@ -40,7 +39,7 @@ class Level(_Strict):
         return self
 
 
-class Source(_Strict):
+class Source(Strict):
     """Where a limit comes from."""
 
     title: str = Field(min_length=3)
@@ -54,8 +53,13 @@ class Source(_Strict):
         return self
 
 
-class Rule(_Strict):
-    """One rule: what is measured, from where it is a problem, and what to do."""
+class Rule(Strict):
+    """One rule: what is measured, from where it is a problem, and what to do.
+
+    `limits` holds the levels of each configuration; `material_limits` those that replace them for a material,
+    by its id or its family. `extra_minutes` is what one finding at its limit costs in machining, an estimate
+    by which findings of one severity are ordered.
+    """
 
     id: str = Field(pattern=r"^[a-z][a-z0-9-]+$")
     title: str
@@ -65,17 +69,27 @@ class Rule(_Strict):
     advice: str
     physics: str = Field(min_length=20)
     limits: dict[str, list[Level]]
+    material_limits: dict[str, dict[str, list[Level]]] = {}
     sources_by_limits: dict[str, str] = {}
     standard_sizes: dict[str, list[list[float]]] = {}
+    extra_minutes: float = Field(1.0, ge=0)
+
+    def for_material(self, material: Material | None) -> "Rule":
+        """This rule with the limits that hold for `material`; those of its id go before those of its family."""
+        if material is None or not self.material_limits:
+            return self
+        of_family, own = (self.material_limits.get(name, {}) for name in (material.family, material.id))
+        return self.model_copy(update={"limits": self.limits | of_family | own})
 
 
-class RuleFile(_Strict):
+class RuleFile(Strict):
     """All rules of one process."""
 
     process: str
     sources: dict[str, Source]
     configurations: list[str]
     rules: list[Rule]
+    switched_off: dict[str, str] = {}  # by a shop: rule id -> reason
 
     @model_validator(mode="after")
     def _names_fit_together(self) -> "RuleFile":
@@ -83,11 +97,19 @@ class RuleFile(_Strict):
             for name in (rule.source, *rule.sources_by_limits.values()):
                 if name not in self.sources:
                     raise ValueError(f"rule {rule.id}: there is no source {name!r}")
-            if unknown := set(rule.limits) - set(self.configurations):
+            by_material = [name for limits in rule.material_limits.values() for name in limits]
+            if unknown := {*rule.limits, *by_material} - set(self.configurations):
                 raise ValueError(f"rule {rule.id}: there is no configuration {sorted(unknown)}")
         ids = [rule.id for rule in self.rules]
         if repeated := {name for name in ids if ids.count(name) > 1}:
             raise ValueError(f"rules defined twice: {sorted(repeated)}")
+        return self
+
+    def checked(self, limits: str) -> "RuleFile":
+        """These rules, if they have the configuration `limits`. Raises RuleFileError with all that there are."""
+        if limits not in self.configurations:
+            known = ", ".join(self.configurations)
+            raise RuleFileError(f"There are no limits {limits!r} for {self.process}; there are: {known}.")
         return self
 
     def source_of(self, rule: Rule, limits: str) -> Source:
@@ -95,21 +117,24 @@ class RuleFile(_Strict):
         return self.sources[rule.sources_by_limits.get(limits, rule.source)]
 
 
-@lru_cache
-def load_rules(process: str) -> RuleFile:
-    """The rules of `process`, from its data file.
+Model = TypeVar("Model", bound=BaseModel)
 
-    Raises RuleFileError if there is no such process or the file does not fit the schema.
-    """
-    path = DATA / f"{process}.toml"
-    if process not in PROCESSES:
-        raise RuleFileError(f"There are no rules for the process {process!r}; there are for: {', '.join(PROCESSES)}.")
+
+def read_toml(path: Path, model: type[Model]) -> Model:
+    """The file at `path` as `model`. Raises RuleFileError with the file, the place in it and what is expected."""
     try:
-        return RuleFile.model_validate(tomllib.loads(path.read_text()))
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        return model.model_validate(tomllib.loads(path.read_text()))
+    except ValidationError as error:
+        raise RuleFileError(f"{path.name}: {places_of(error)}") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RuleFileError(f"{path.name}: {error}") from error
 
 
-def rules_digest(process: str) -> str:
-    """SHA-256 of the process's rule file: reviews with the same digest used the same rules."""
-    return hashlib.sha256((DATA / f"{process}.toml").read_bytes()).hexdigest()
+def places_of(error: ValidationError) -> str:
+    """Each fault with its place: `rules[3].limits.default[0].value: Input should be a valid number`."""
+    return "; ".join(f"{_place(fault['loc'])}{fault['msg']}" for fault in error.errors(include_url=False))
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    words = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location).lstrip(".")
+    return f"{words}: " if words else ""

@@ -5,7 +5,7 @@ from collections import defaultdict
 import numpy as np
 
 from workers.facts.thickness import Wall
-from workers.rules.measurement import Measurement
+from workers.rules.measurement import Change, Measurement
 from workers.rules.quantities.registry import Subject, always, quantity
 from workers.rules.rule_file import Rule
 
@@ -29,7 +29,9 @@ def _wall(subject: Subject, walls: list[Wall]) -> Measurement:
         faces,
         least.point,
         least.normal,
-        lambda limit: f"thicken it by {limit - least.thickness:.2f} mm to {limit:g} mm",
+        lambda limit: Change(
+            f"thicken it by {limit - least.thickness:.2f} mm to {limit:g} mm", "thickness", least.thickness, limit
+        ),
         features,
     )
 
@@ -60,8 +62,9 @@ def size_over_machine(subject: Subject, rule: Rule) -> list[Measurement]:
     ratios = np.sort(part.size) / travel
     worst = int(ratios.argmax())
     excess = float(np.sort(part.size)[worst] - travel[worst])
-    change = always(f"split the part, or make that side {excess:.1f} mm shorter to fit {travel[worst]:g} mm")
-    return [Measurement(float(ratios.max()), [], (part.low + part.high) / 2, FROM_ABOVE, change)]
+    text = f"split the part, or make that side {excess:.1f} mm shorter to fit {travel[worst]:g} mm"
+    change = Change(text, "length", float(np.sort(part.size)[worst]), float(travel[worst]))
+    return [Measurement(float(ratios.max()), [], (part.low + part.high) / 2, FROM_ABOVE, lambda _limit: change)]
 
 
 @quantity("removed_share")

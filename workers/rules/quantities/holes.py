@@ -1,15 +1,9 @@
 """Quantities of holes."""
 
-from collections.abc import Callable
-
-import numpy as np
-
-from workers.cad.part import Bend, Surface
 from workers.features.feature import Feature
-from workers.rules.measurement import Measurement
+from workers.rules.measurement import Change, ChangeTo, Measurement
 from workers.rules.quantities.registry import (
     HOLES,
-    SQUARE,
     Subject,
     always,
     off_standard,
@@ -19,9 +13,6 @@ from workers.rules.quantities.registry import (
     too_narrow,
 )
 from workers.rules.rule_file import Rule
-
-# A plane leaning more than this from square is a wall that the hole runs along, not one that it enters by.
-ALONG = 0.2
 
 
 def _drilled(subject: Subject) -> list[Feature]:
@@ -40,10 +31,15 @@ def hole_depth_to_diameter(subject: Subject, _rule: Rule) -> list[Measurement]:
     return found
 
 
-def _deepest(hole: Feature, depth: float, diameter: float) -> Callable[[float], str]:
+def _deepest(hole: Feature, depth: float, diameter: float) -> ChangeTo:
     if len(hole.open_directions) < 2:
-        return ratio_change(depth, diameter, "shallower", "wider", "Ø")
-    return lambda limit: f"make it {depth / limit - diameter:.2f} mm wider (to Ø{depth / limit:.2f} mm)"
+        return ratio_change(depth, diameter, "shallower", "wider", "Ø", names=("depth", "diameter"))
+    return lambda limit: Change(
+        f"make it {depth / limit - diameter:.2f} mm wider (to Ø{depth / limit:.2f} mm)",
+        "diameter",
+        diameter,
+        depth / limit,
+    )
 
 
 @quantity("hole_diameter")
@@ -72,33 +68,3 @@ def hole_material_share(subject: Subject, _rule: Rule) -> list[Measurement]:
     return [
         on_feature(hole, subject, 100 * hole.size["material_share"], change) for hole in subject.of_type("partial_hole")
     ]
-
-
-@quantity("hole_end_obliqueness")
-def hole_end_obliqueness(subject: Subject, _rule: Rule) -> list[Measurement]:
-    """Degrees between a hole's axis and the normal of the most oblique plane that it enters or leaves by."""
-    found = []
-    for hole in subject.of_type(*HOLES):
-        oblique = _most_oblique_end(subject, hole)
-        if oblique is None:
-            continue
-        face, cosine = oblique
-        change = always("put a flat square to the axis there, or turn the axis square to the face")
-        measurement = on_feature(hole, subject, float(np.degrees(np.arccos(cosine))), change)
-        measurement.faces.append(face)
-        found.append(measurement)
-    return found
-
-
-def _most_oblique_end(subject: Subject, hole: Feature) -> tuple[int, float] | None:
-    """(plane, cosine between its normal and the hole's axis), or None if all ends are square."""
-    part, inside = subject.part, set(hole.faces)
-    ends = {
-        part.other_face(edge, face)
-        for face in hole.faces
-        for edge in part.edges_of_face[face]
-        if part.edges.bend[edge] == Bend.CONVEX
-    }
-    planes = [f for f in sorted(ends - inside) if f >= 0 and part.faces.kind[f] == Surface.PLANE]
-    leaning = [(f, abs(float(part.faces.axis[f] @ hole.axis))) for f in planes]
-    return min((item for item in leaning if ALONG < item[1] < SQUARE), key=lambda item: item[1], default=None)

@@ -30,6 +30,6 @@ def boss_height_to_width(subject: Subject, _rule: Rule) -> list[Measurement]:
     for boss in subject.of_type("boss"):
         height, width = boss.size["height"], min(boss.size["length"], boss.size["width"])
         if width > 0:
-            change = ratio_change(height, width, "lower", "wider")
+            change = ratio_change(height, width, "lower", "wider", names=("height", "width"))
             found.append(on_feature(boss, subject, height / width, change, height=height, width=width))
     return found

@@ -7,7 +7,7 @@ from workers.cad.part import Floats, Part
 from workers.facts.measure import PartFacts
 from workers.features.feature import Feature
 from workers.rules.material import Material
-from workers.rules.measurement import Measurement
+from workers.rules.measurement import Change, ChangeTo, Measurement
 from workers.rules.rule_file import Rule
 
 HOLES = (
@@ -56,14 +56,12 @@ def quantity(name: str) -> Callable[[Quantity], Quantity]:
     return register
 
 
-def always(text: str) -> Callable[[float], str]:
-    """A smallest change that is the same whatever the limit."""
+def always(text: str) -> ChangeTo:
+    """A smallest change that is no figure, the same whatever the limit."""
     return lambda _limit: text
 
 
-def on_feature(
-    feature: Feature, subject: Subject, value: float, change: Callable[[float], str], **details: float
-) -> Measurement:
+def on_feature(feature: Feature, subject: Subject, value: float, change: ChangeTo, **details: float) -> Measurement:
     """A measurement of a whole feature, seen from the direction that it opens in."""
     faces = subject.part.faces
     point: Floats = feature.point if feature.point is not None else faces.point[feature.faces[0]]
@@ -75,8 +73,8 @@ def off_standard(subject: Subject, rule: Rule, feature: Feature, size: str, sign
     """Distance in mm of one of the feature's sizes to the nearest of the rule's standard sizes."""
     value = feature.size[size]
     nearest = _nearest_standard(rule.standard_sizes[subject.limits], value)
-    change = always(f"change it by {nearest - value:+.3f} mm to {sign}{nearest:g} mm")
-    return on_feature(feature, subject, abs(nearest - value), change, actual=value, nearest=nearest)
+    change = Change(f"change it by {nearest - value:+.3f} mm to {sign}{nearest:g} mm", size, value, nearest)
+    return on_feature(feature, subject, abs(nearest - value), lambda _limit: change, actual=value, nearest=nearest)
 
 
 def _nearest_standard(sizes: list[list[float]], value: float) -> float:
@@ -91,14 +89,21 @@ def _nearest_standard(sizes: list[list[float]], value: float) -> float:
     return min(candidates, key=lambda c: abs(c - value))
 
 
-def ratio_change(size: float, by: float, less: str, more: str, sign: str = "") -> Callable[[float], str]:
-    """How to bring `size` / `by` down to a limit: make the first `less` or the second `more`."""
+def ratio_change(
+    size: float, by: float, less: str, more: str, sign: str = "", *, names: tuple[str, str] = ("depth", "width")
+) -> ChangeTo:
+    """How to bring `size` / `by` down to a limit: make the first `less` or the second `more`.
 
-    def change(limit: float) -> str:
-        return (
+    `names` are those of the two sizes; the figure given is that of the smaller of the two edits.
+    """
+
+    def change(limit: float) -> Change:
+        text = (
             f"make it {size - limit * by:.2f} mm {less} (to {limit * by:.2f} mm) "
             f"or {size / limit - by:.2f} mm {more} (to {sign}{size / limit:.2f} mm)"
         )
+        edits = Change(text, names[0], size, limit * by), Change(text, names[1], by, size / limit)
+        return min(edits, key=lambda edit: abs(edit.to - edit.now))
 
     return change
 
@@ -107,7 +112,7 @@ def too_narrow(feature: Feature, subject: Subject, size: str, sign: str = "") ->
     """One of the feature's sizes in mm, to be widened up to a limit."""
     value = feature.size[size]
 
-    def change(limit: float) -> str:
-        return f"widen it by {limit - value:.2f} mm to {sign}{limit:g} mm"
+    def change(limit: float) -> Change:
+        return Change(f"widen it by {limit - value:.2f} mm to {sign}{limit:g} mm", size, value, limit)
 
     return on_feature(feature, subject, value, change)
