@@ -13,7 +13,7 @@ LEAST_TURN_DEGREES = 200.0
 # Wider than this nothing is drilled: it is bored or milled round.
 WIDEST_DRILLED_MM = 50.0
 # A recess around a hole's mouth that is shallower than this share of its diameter gives the screw head a flat seat.
-SPOT_FACE = 0.25
+SPOT_FACE = 0.125
 # A round recess open at its side is no hole if it is shallower than this share of its diameter.
 SHALLOW = 0.25
 

@@ -4,21 +4,20 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from workers.cad.part import Floats, Surface
+from workers.cad.part import Floats, Part, Surface
 from workers.features.feature import Feature
-from workers.features.graph import FaceGraph
 
 SAME = 0.9999  # cosine: about a degree
 OPENED = ("closed_pocket", "open_pocket", "through_pocket", "slot")
 DEPRESSION_WEIGHT = 2.0  # a pocket fixes how the part is clamped; a flat face may be cut from its side as well
 
 
-def main_axis(graph: FaceGraph, features: Iterable[Feature]) -> Floats:
+def main_axis(part: Part, features: Iterable[Feature]) -> Floats:
     """A unit vector, of either sign: square to the most flat surface, and along the most of what is hollowed out.
 
     Engineering judgement: a part is clamped so that most is cut from above or below.
     """
-    faces = graph.faces
+    faces = part.faces
     flat = np.flatnonzero(faces.kind == Surface.PLANE)
     opened = [f for f in features if f.type in OPENED and f.direction is not None]
     directions = np.array([*faces.axis[flat], *(f.direction for f in opened)]).reshape(-1, 3)

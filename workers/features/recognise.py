@@ -59,7 +59,7 @@ def _is_wall(graph: FaceGraph, face: int, convex: set[int]) -> bool:
 
 def _attach_fillets(graph: FaceGraph, fillets: list[Feature], depressions: list[Feature]) -> None:
     """Give each concave fillet the depression that it lies in, and tell those along a floor from upright corners."""
-    axis = main_axis(graph, depressions)
+    axis = main_axis(graph.part, depressions)
     home = {face: feature for feature in depressions for face in feature.faces}
     concave = {face for fillet in fillets if fillet.type == "concave_fillet" for face in fillet.faces}
     for fillet in fillets:
@@ -73,8 +73,9 @@ def _attach_fillets(graph: FaceGraph, fillets: list[Feature], depressions: list[
             fillet.parent = home[min(votes, key=lambda face: (-votes[face], face))]
         fillet.between = sorted({f for f in beside if f not in concave})
         upright = _upright(fillet.parent, axis)
-        if any(_is_floor(graph, f, upright) for f in fillet.between):
-            fillet.type = "floor_fillet"
+        floor = next((f for f in fillet.between if _is_floor(graph, f, upright)), None)
+        if floor is not None:
+            fillet.type, fillet.direction = "floor_fillet", graph.faces.axis[floor]
 
 
 def _upright(home: Feature | None, main: Floats) -> Floats:

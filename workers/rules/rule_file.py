@@ -71,6 +71,7 @@ class Rule(Strict):
     limits: dict[str, list[Level]]
     material_limits: dict[str, dict[str, list[Level]]] = {}
     sources_by_limits: dict[str, str] = {}
+    variants: dict[str, str] = {}  # by configuration: another way to measure the quantity, that its function knows
     standard_sizes: dict[str, list[list[float]]] = {}
     extra_minutes: float = Field(1.0, ge=0)
 

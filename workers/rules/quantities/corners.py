@@ -1,13 +1,12 @@
 """Quantities of internal corners: upright ones between walls, and those between wall and floor."""
 
 from collections import defaultdict
-from collections.abc import Callable
 
 import numpy as np
 
 from workers.cad.part import Bend, Curve, Surface
 from workers.features.feature import Feature
-from workers.rules.measurement import Measurement
+from workers.rules.measurement import Change, ChangeTo, Measurement
 from workers.rules.quantities.registry import (
     DEPRESSIONS,
     SQUARE,
@@ -57,22 +56,25 @@ def _floor_fillets(subject: Subject) -> list[Feature]:
     return [fillet for fillet in subject.of_type("floor_fillet") if not is_patch(fillet)]
 
 
-def _raise_radius(radius: float, depth: float, home: Feature | None) -> Callable[[float], str]:
-    def change(limit: float) -> str:
-        less_deep = f"make the corner {depth * (1 - radius / limit):.2f} mm less deep"
+def _raise_radius(radius: float, depth: float, home: Feature | None) -> ChangeTo:
+    def change(limit: float) -> Change:
+        shallow = depth * radius / limit
+        less_deep = f"make the corner {depth - shallow:.2f} mm less deep"
         if limit > _largest_radius(home):
-            return f"{less_deep}: the pocket is too narrow for R{limit:.2f} mm"
-        return f"raise the radius by {limit - radius:.2f} mm to R{limit:.2f} mm, or {less_deep}"
+            return Change(f"{less_deep}: the pocket is too narrow for R{limit:.2f} mm", "depth", depth, shallow)
+        text = f"raise the radius by {limit - radius:.2f} mm to R{limit:.2f} mm, or {less_deep}"
+        return Change(text, "radius", radius, limit)
 
     return change
 
 
-def _round_off(depth: float, home: Feature) -> Callable[[float], str]:
-    def change(limit: float) -> str:
+def _round_off(depth: float, home: Feature) -> ChangeTo:
+    def change(limit: float) -> str | Change:
         largest = _largest_radius(home)
         if limit > largest:
             return f"round it to R{largest:.2f} mm, as the width allows, and make it {3 * largest:.2f} mm deep at most"
-        return f"round it to R{limit:.2f} mm, a third of its {depth:.2f} mm, or add a dog-bone relief"
+        text = f"round it to R{limit:.2f} mm, a third of its {depth:.2f} mm, or add a dog-bone relief"
+        return Change(text, "radius", 0.0, limit)
 
     return change
 
@@ -156,16 +158,29 @@ def floor_radius_off_standard(subject: Subject, rule: Rule) -> list[Measurement]
 
 
 @quantity("floor_radii_off_common")
-def floor_radii_off_common(subject: Subject, _rule: Rule) -> list[Measurement]:
-    """Distance in mm of each floor fillet's radius to the one that most fillets of its depression have."""
-    found = []
-    for fillets in _by_home(subject, "floor_fillet").values():
-        radii = [round(f.size["radius"], 3) for f in fillets]
-        common = max(sorted(set(radii)), key=radii.count)
-        for fillet, radius in zip(fillets, radii, strict=True):
-            change = always(f"change it by {common - radius:+.3f} mm to R{common:g} mm like the others")
-            found.append(on_feature(fillet, subject, abs(radius - common), change))
-    return found
+def floor_radii_off_common(subject: Subject, rule: Rule) -> list[Measurement]:
+    """Distance in mm of each floor fillet's radius to the one that most fillets of its depression have.
+
+    In the variant `whole_part` all floor fillets of the part are compared.
+    """
+    groups = list(_by_home(subject, "floor_fillet").values())
+    if rule.variants.get(subject.limits) == "whole_part":
+        groups = [_floor_fillets(subject)]
+    return [measurement for fillets in groups if fillets for measurement in _off_common(subject, fillets)]
+
+
+def _off_common(subject: Subject, fillets: list[Feature]) -> list[Measurement]:
+    radii = [round(f.size["radius"], 3) for f in fillets]
+    common = max(sorted(set(radii)), key=radii.count)
+    return [
+        on_feature(fillet, subject, abs(radius - common), _to_common(radius, common))
+        for fillet, radius in zip(fillets, radii, strict=True)
+    ]
+
+
+def _to_common(radius: float, common: float) -> ChangeTo:
+    text = f"change it by {common - radius:+.3f} mm to R{common:g} mm like the others"
+    return lambda _limit: Change(text, "radius", radius, common)
 
 
 @quantity("floor_radius_over_corner")
