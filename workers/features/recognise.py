@@ -64,7 +64,7 @@ def _attach_fillets(graph: FaceGraph, fillets: list[Feature], depressions: list[
     concave = {face for fillet in fillets if fillet.type == "concave_fillet" for face in fillet.faces}
     for fillet in fillets:
         if fillet.type == "convex_fillet":
-            if fillet.axis is not None and abs(float(fillet.axis @ axis)) > UPRIGHT:
+            if _is_upright(graph, fillet, axis):
                 fillet.direction = fillet.axis  # the side of a cutter that goes around the part leaves it
             continue
         beside = [f for edge, f in graph.neighbours(fillet.faces[0]) if graph.bend[edge] == Bend.SMOOTH]
@@ -76,6 +76,11 @@ def _attach_fillets(graph: FaceGraph, fillets: list[Feature], depressions: list[
         floor = next((f for f in fillet.between if _is_floor(graph, f, upright)), None)
         if floor is not None:
             fillet.type, fillet.direction = "floor_fillet", graph.faces.axis[floor]
+
+
+def _is_upright(graph: FaceGraph, fillet: Feature, axis: Floats) -> bool:
+    straight = graph.kind[fillet.faces[0]] in (Surface.CYLINDER, Surface.CONE)
+    return straight and fillet.axis is not None and abs(float(fillet.axis @ axis)) > UPRIGHT
 
 
 def _upright(home: Feature | None, main: Floats) -> Floats:
