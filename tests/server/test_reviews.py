@@ -189,7 +189,8 @@ def test_a_cancelled_review(
     ("body", "named"),
     [
         ({"process": "3d_printing"}, "'cnc_milling'"),
-        ({"limits": "none"}, "'default' or 'mtk'"),
+        ({"limits": "none"}, "there are: default, mtk"),
+        ({"material": "wood"}, "aluminium-6061-t6"),
         ({"proces": "cnc_milling"}, "proces"),
     ],
 )
