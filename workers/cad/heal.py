@@ -16,6 +16,8 @@ from workers.cad.solids import FoundSolid
 SEWING_MM = 0.01
 TINY_EDGE_MM = 0.002
 
+Loops = list[list[list[int]]]
+
 
 def sewn_solids(shape: Any, loose: Ints) -> tuple[list[FoundSolid], Ints, int]:  # noqa: ANN401
     """Close the faces `loose` of `shape` into solids.
@@ -55,19 +57,6 @@ def open_edges(shape: Any) -> int:  # noqa: ANN401
     return sum(n == 1 and not degenerated(to_edge(edges.FindKey(number))) for number, n in uses.items())
 
 
-def without_tiny_edges(solid: Any) -> Any | None:  # noqa: ANN401
-    """`solid` with its edges below TINY_EDGE_MM joined to their neighbours; None if that would change more."""
-    fix = module("ShapeFix").ShapeFix_Wireframe(solid)
-    fix.SetPrecision(TINY_EDGE_MM)
-    fix.SetMaxTolerance(SEWING_MM)
-    if not fix.FixSmallEdges():
-        return None
-    solids = explore(fix.Shape(), "Solid")
-    if len(solids) != 1 or len(explore(solids[0], "Face")) != len(explore(solid, "Face")) or open_edges(solids[0]):
-        return None
-    return solids[0]
-
-
 def closed_again(solid: Any) -> Any | None:  # noqa: ANN401
     """`solid` with the gaps between its faces sewn; None if they are wider than that, or faces are missing."""
     sewing = module("BRepBuilderAPI").BRepBuilderAPI_Sewing(SEWING_MM)
@@ -83,6 +72,13 @@ def closed_again(solid: Any) -> Any | None:  # noqa: ANN401
 def tiny(edges: Edges) -> Ints:
     """The numbers of edges that are too short to mean anything."""
     return np.flatnonzero((edges.faces[:, 0] >= 0) & (edges.length < TINY_EDGE_MM))
+
+
+def without(loops: Loops, left_out: Ints) -> Loops:
+    """Per face, its wires without some edges: those join nothing any more. All edges keep their numbers."""
+    gone = set(left_out.tolist())
+    kept = ([[edge for edge in loop if edge not in gone] for loop in of_face] for of_face in loops)
+    return [[loop for loop in of_face if loop] for of_face in kept]
 
 
 def unclosed(edges: Edges) -> Ints:

@@ -7,6 +7,9 @@ from workers.cad.placement import placement_of
 from workers.cad.shape_file import NamedShape
 
 
+_KINDS_OF_SHAPE = ("COMPOUND", "COMPSOLID", "SOLID", "SHELL", "FACE", "ASSEMBLY")
+
+
 def new_document() -> Any:  # noqa: ANN401
     """An empty document."""
     text = module("TCollection").TCollection_ExtendedString("BinXCAF")
@@ -35,12 +38,18 @@ def _node(label: Any, parent: Any, colours: Any) -> NamedShape:  # noqa: ANN401
     _of_shape("GetComponents")(product, components, False)
     shape = _of_shape("GetShape")(product)
     return NamedShape(
-        name=label_name(product),
+        name=_given_name(product),
         colour=_colour(label, product, shape, colours),
         placement=placement_of(location),
         shape=shape.Moved(location),
         children=[_node(components.Value(i), location, colours) for i in range(1, components.Length() + 1)],
     )
+
+
+def _given_name(product: Any) -> str:  # noqa: ANN401
+    """The product's name, "" where it is only the kind of shape, as the reader names what has none."""
+    name = label_name(product)
+    return "" if name in _KINDS_OF_SHAPE else name
 
 
 def _of_shape(function: str) -> Any:  # noqa: ANN401

@@ -1,7 +1,7 @@
 """From one solid of the kernel to a `Part`, mended where that is safe."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from workers.cad import heal
 from workers.cad.binding import downcast, module, static
 from workers.cad.bounding_box import exact_box
-from workers.cad.part import Edges, Faces, Floats, Mesh, Part
+from workers.cad.part import Edges, Faces, Floats, Ints, Mesh, Part
 from workers.cad.shape_file import RE_EXPORT
 from workers.cad.tessellate import tessellate
 from workers.cad.topology import FaceGeometry, read_topology
@@ -47,14 +47,15 @@ def read_solid(solid: Any, origin: Origin) -> ReadSolid:  # noqa: ANN401
     diagonal = sane_diagonal(solid)
     geometry, edges = read_topology(solid)
     solid, geometry, edges, notes = _mended(solid, geometry, edges)
+    mesh = tessellate(solid, geometry.shapes, diagonal)
+    low, high = exact_box(geometry, mesh)
     inside = _volume_of(solid)
     if inside.Mass() < 0:
         solid = downcast("Solid")(solid.Reversed())
         geometry, edges = read_topology(solid)
+        mesh = tessellate(solid, geometry.shapes, diagonal)
         inside = _volume_of(solid)
         notes.append("Its faces looked inwards; they were turned.")
-    mesh = tessellate(solid, geometry.shapes, diagonal)
-    low, high = exact_box(geometry, mesh)
     volume, area, centre, inertia = _mass_properties(solid, inside, float(np.prod(high - low)))
     part = Part(
         name=origin.name,
@@ -100,24 +101,29 @@ def check_size(low: tuple[float, float, float], high: tuple[float, float, float]
 
 
 def _mended(solid: Any, geometry: FaceGeometry, edges: Edges) -> tuple[Any, FaceGeometry, Edges, list[str]]:  # noqa: ANN401
-    """The solid with its gaps and tiny edges mended if it has any, and what was done, or could not be."""
+    """The solid with the gaps between its faces sewn and tiny edges passed over, and what was done, or could not be."""
     notes = []
-    for seen, mend, what, done in (
-        (heal.unclosed, heal.closed_again, "with a face on one side only", f"sewn within {heal.SEWING_MM} mm"),
-        (heal.tiny, heal.without_tiny_edges, f"shorter than {heal.TINY_EDGE_MM} mm", "joined to their neighbours"),
-    ):
-        found = seen(edges)
-        if not len(found):
-            continue
-        count = f"{len(found)} edges {what}, the first near {heal.middle_of(edges, int(found[0])).tolist()}"
-        mended = mend(solid)
+    if len(gaps := heal.unclosed(edges)):
+        count = f"{_count(gaps, edges)} with a face on one side only"
+        mended = heal.closed_again(solid)
         if mended is None:
-            notes.append(f"It has {count}; they cannot be mended safely. What is measured near them is uncertain.")
+            notes.append(
+                f"It has {count}: faces are missing or lie too far apart. What is measured near them is uncertain."
+            )
         else:
             solid = mended
             geometry, edges = read_topology(solid)
-            notes.append(f"It had {count}; they were {done}.")
+            notes.append(f"It had {count}; its faces were sewn within {heal.SEWING_MM} mm.")
+    if len(tiny := heal.tiny(edges)):
+        geometry = replace(geometry, loops=heal.without(geometry.loops, tiny))
+        notes.append(f"It has {_count(tiny, edges)} shorter than {heal.TINY_EDGE_MM} mm; they were passed over.")
     return solid, geometry, edges, notes
+
+
+def _count(numbers: Ints, edges: Edges) -> str:
+    """How many edges, and where to look for the first."""
+    near = f"near {heal.middle_of(edges, int(numbers[0])).tolist()}"
+    return f"an edge {near}" if len(numbers) == 1 else f"{len(numbers)} edges (the first {near})"
 
 
 def _volume_of(solid: Any) -> Any:  # noqa: ANN401
