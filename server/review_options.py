@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 from server.settings import PROJECT_ROOT
 
-Process = Literal["cnc_milling"]
+Process = Literal["auto", "cnc_milling", "cnc_turning"]
 LimitSet = str
 Material = str
 
-DEFAULT_PROCESS: Process = "cnc_milling"
+# A shaft that is sent without a word is to be judged as a shaft; what is not turned is milled, as before.
+DEFAULT_PROCESS: Process = "auto"
 DEFAULT_LIMITS: LimitSet = "default"
 
 _SHIPPED = PROJECT_ROOT / "workers" / "rules" / "data"

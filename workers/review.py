@@ -12,11 +12,13 @@ import numpy as np
 from workers.cad.binding import kernel_name_and_version
 from workers.cad.part import Part
 from workers.cad.read_file import read_file
+from workers.cad.reading import Reading
 from workers.errors import PartError
 from workers.facts.measure import measure_facts
 from workers.facts.meshes import facts_of_mesh
 from workers.features.feature import Feature
 from workers.features.recognise import recognise
+from workers.process_choice import ProcessChoice, choose_process, processes_of
 from workers.rules.anchor import place_of
 from workers.rules.evaluate import Undecided, evaluate
 from workers.rules.finding_document import as_dicts, group_of
@@ -46,15 +48,21 @@ def review(
 ) -> dict[str, Any]:
     """Review the part or assembly at `path` for `process` against the configuration `limits`.
 
-    `material` is one of workers/rules/data/materials.toml; without one the limits for metal hold. `own` is a
-    shop's file or folder of rules. Raises PartError if the part cannot be reviewed, RuleFileError if there are
+    With the process `auto`, each solid is reviewed for the one that it is shaped for. `material` is one of
+    workers/rules/data/materials.toml; without one the limits for metal hold. `own` is a shop's file or folder
+    of rules. Raises PartError if the part cannot be reviewed, RuleFileError if there are
     no such rules.
     """
-    rules = load_rules(process, own).checked(limits)
+    rules = {name: load_rules(name, own).checked(limits) for name in processes_of(process)}
     stock = material_named(material, own)
     reading = read_file(path, name, report_stage)
     clock = _Clock(dict(reading.timings_ms))
-    reviewed = [_review_part(part, rules, limits, stock, clock, report_stage) for part in reading.parts]
+    choices = [choose_process(process, part) for part in reading.parts]
+    reviewed = [
+        _review_part(part, choice, rules[choice.process], limits, stock, clock, report_stage)
+        for part, choice in zip(reading.parts, choices, strict=True)
+    ]
+    used = {name: rules[name] for name in sorted({choice.process for choice in choices})}
     found = [found for found, _ in reviewed]
     undecided = list(dict.fromkeys(rule for _, rules_left in reviewed for rule in rules_left))
     findings = whole_findings(reading, found)
@@ -65,7 +73,7 @@ def review(
             "version": version("rapiddraft"),
             "kernel": kernel,
             "kernel_version": kernel_version,
-            "rules_digest": rules_digest(process, own),
+            "rules_digest": "+".join(rules_digest(name, own) for name in used),
         },
         "part": {
             "name": reading.name,
@@ -75,14 +83,15 @@ def review(
             "bodies": sum(reading.parts[body.part].bodies for body in reading.bodies),
             "faces": reading.faces,
         },
-        "process": process,
+        "process": _main_process(reading, choices),
+        "process_choice": {"asked": process, "parts": [choice.as_dict() for choice in choices]},
         "limits": limits,
         "material": _material_dict(stock, sum(reading.parts[body.part].volume for body in reading.bodies)),
         "facts": {name: fact.as_dict() for name, fact in whole_facts(reading, found).items()},
         "features": whole_features(reading, found),
         "findings": findings,
         "undecided": [asdict(rule) for rule in undecided],
-        "switched_off": [{"rule": rule, "reason": reason} for rule, reason in rules.switched_off.items()],
+        "switched_off": _switched_off(list(used.values())),
         "components": components(reading, found),
         "notes": reading.notes,
         "summary": summarise(findings),
@@ -103,8 +112,23 @@ def review_in_sandbox(payload: dict[str, Any], report_stage: Callable[[str], Non
         raise PartError("rules_not_usable", str(error), "Correct the rules, or ask for what there is.") from error
 
 
+def _main_process(reading: Reading, choices: list[ProcessChoice]) -> str:
+    """The process that most of the material is reviewed for."""
+    volumes: dict[str, float] = {}
+    for body in reading.bodies:
+        name = choices[body.part].process
+        volumes[name] = volumes.get(name, 0.0) + reading.parts[body.part].volume
+    return max(sorted(volumes), key=lambda name: volumes[name])
+
+
+def _switched_off(rules: list[RuleFile]) -> list[dict[str, str]]:
+    off = {rule: reason for book in rules for rule, reason in book.switched_off.items()}
+    return [{"rule": rule, "reason": reason} for rule, reason in off.items()]
+
+
 def _review_part(
     part: Part,
+    choice: ProcessChoice,
     rules: RuleFile,
     limits: str,
     stock: Material | None,
@@ -115,7 +139,7 @@ def _review_part(
     report_stage("facts")
     facts = clock.time("facts", lambda: measure_facts(part))
     report_stage("features")
-    features = clock.time("features", lambda: recognise(part) if part.exact else [])
+    features = clock.time("features", lambda: recognise(part, choice.axis) if part.exact else [])
     report_stage("rules")
     subject = Subject(part, features, facts, limits, stock)
     decidable_rules, left = decidable(rules, part, limits)

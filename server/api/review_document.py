@@ -62,6 +62,7 @@ class Review(_Open):
     engine: Engine
     part: Part
     process: str
+    process_choice: dict[str, Any] = Field({}, description="What was asked for; of each solid, the process and why.")
     limits: str
     material: dict[str, Any] | None = Field(None, description="id, name, family, mass in g; whether it was assumed.")
     facts: dict[str, Any] = Field(description="name -> value, unit, state, method, confidence, where")

@@ -4,7 +4,7 @@ from workers.cad.part import Part
 from workers.rules.evaluate import Undecided
 from workers.rules.rule_file import RuleFile
 
-ON_EVERY_MESH = {"wall_thickness", "size_over_machine"}
+ON_EVERY_MESH = {"wall_thickness", "other_wall_thickness", "size_over_machine"}
 ON_A_CLOSED_MESH = ON_EVERY_MESH | {"removed_share"}
 LACKS = "a mesh has no exact surfaces: export as STEP"
 LACKS_VOLUME = "the mesh is not watertight: it has no volume"
