@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 
 from rapiddraft import commands_jobs, commands_verify
+from server.part_format import EXPORT_STEP, HEAD_BYTES, NotAPartError, format_of
 from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Process
 from server.settings import get_settings
-from server.stores.part_format import HEAD_BYTES, what_instead_of_step
 from workers.errors import PartError
 from workers.sandbox import ChildFailed, Limits, Sandbox, SandboxError
 
@@ -48,9 +48,11 @@ def _commands() -> None:
 
 @app.command()
 def review(
-    part: Annotated[Path, typer.Argument(help="STEP file to review.")],
+    part: Annotated[Path, typer.Argument(help="Part to review: STEP, IGES, BREP; STL, OBJ, 3MF, PLY, GLB as a mesh.")],
     process: Annotated[Process, typer.Option(help="Manufacturing process.")] = DEFAULT_PROCESS,
-    limits: Annotated[LimitSet, typer.Option(help="Set of limits.")] = DEFAULT_LIMITS,
+    limits: Annotated[LimitSet, typer.Option(help="Set of limits: default, mtk, or a shop's own.")] = DEFAULT_LIMITS,
+    material: Annotated[str | None, typer.Option(help="Material, such as aluminium-6061-t6; else metal.")] = None,
+    rules: Annotated[Path | None, typer.Option(help="A shop's own rules: a TOML file, or a folder of them.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     fail_on: Annotated[FailOn, typer.Option(help="Least severity that makes the exit status 1.")] = FailOn.NEVER,
 ) -> None:
@@ -58,7 +60,7 @@ def review(
 
     Exit status: 0 reviewed, 1 findings at or above --fail-on, 2 could not review.
     """
-    result = _reviewed(part, process, limits)
+    result = _reviewed(part, process, limits, material, rules)
     if as_json:
         typer.echo(json.dumps(result, ensure_ascii=False, allow_nan=False))
     else:
@@ -68,12 +70,19 @@ def review(
     raise typer.Exit(1 if _fails(result, fail_on) else 0)
 
 
-def _reviewed(part: Path, process: str, limits: str) -> dict[str, Any]:
+def _reviewed(part: Path, process: str, limits: str, material: str | None, rules: Path | None) -> dict[str, Any]:
     """The review of `part`; ends the program with a plain reason if there can be none."""
-    _check_readable_step(part)
+    _check_readable_part(part)
     settings = get_settings()
     allowed = Limits(settings.sandbox_deadline_seconds, settings.sandbox_memory_mb * 1024 * 1024)
-    payload = {"path": str(part.absolute()), "name": part.name, "process": process, "limits": limits}
+    payload = {
+        "path": str(part.absolute()),
+        "name": part.name,
+        "process": process,
+        "limits": limits,
+        "material": material,
+        "rules": str(rules or settings.rules_dir),
+    }
     sandbox = Sandbox(["workers.preload"])
     try:
         with errors.status("start …") as status:
@@ -94,14 +103,14 @@ def _reviewed(part: Path, process: str, limits: str) -> dict[str, Any]:
         sandbox.close()
 
 
-def _check_readable_step(part: Path) -> None:
+def _check_readable_part(part: Path) -> None:
     try:
         with part.open("rb") as file:
-            seen = what_instead_of_step(file.read(HEAD_BYTES))
+            format_of(file.read(HEAD_BYTES))
     except OSError as error:
-        _end_without_review(f"{part}: {error.strerror}.", "Name a STEP file that can be read.")
-    if seen is not None:
-        _end_without_review(f"{part.name}: this is {seen}.", "Export the part as STEP AP214 or AP242.")
+        _end_without_review(f"{part}: {error.strerror}.", "Name a file that can be read.")
+    except NotAPartError as seen:
+        _end_without_review(f"{part.name}: this is {seen}.", EXPORT_STEP)
 
 
 def _end_without_review(reason: str, advice: str) -> NoReturn:

@@ -21,7 +21,7 @@ def review_table(review: Review) -> RenderableType:
     Findings of one rule with the same measure and limit, such as the corners of a pocket, share a line.
     """
     findings = sorted(review["findings"], key=lambda finding: _SEVERITIES.index(finding["severity"]))
-    return Group(_head(review), _table(findings), _advice(findings), _summary(review))
+    return Group(_head(review), _table(findings), _advice(findings), *_undecided(review), _summary(review))
 
 
 def _head(review: Review) -> Text:
@@ -30,7 +30,14 @@ def _head(review: Review) -> Text:
     return Text.assemble(
         (part["name"], "bold"),
         f" · {bodies} · {part['faces']} faces · {review['process']} · limits: {review['limits']}",
+        f" · {_material(review.get('material'))}",
     )
+
+
+def _material(material: dict[str, Any] | None) -> str:
+    if not material or material["assumed"]:
+        return "material: not given, limits for metal"
+    return f"material: {material['name']}"
 
 
 def _table(findings: list[Finding]) -> RenderableType:
@@ -104,6 +111,15 @@ def _advice(findings: list[Finding]) -> RenderableType:
         source = finding["source"] or {"title": "", "url": ""}
         grid.add_row(rule, Text.assemble(finding["advice"], (f"\n{source['title']}\n{source['url']}\n", "dim")))
     return grid
+
+
+def _undecided(review: Review) -> list[Text]:
+    """A line on the rules that could not be held against the part, if there are any."""
+    rules = review.get("undecided") or []
+    if not rules:
+        return []
+    reasons = "; ".join(f"{rule['rule']} ({rule['lacks']})" for rule in rules)
+    return [Text.assemble(("Not decided: ", "bold"), f"{reasons}\n")]
 
 
 def _summary(review: Review) -> Text:

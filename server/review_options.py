@@ -1,9 +1,47 @@
-"""What a review can be asked for; the one place that lists it."""
+"""What a review can be asked for; the one place that lists it.
 
-from typing import Literal
+The sets of limits and the materials are data: those that RapidDraft comes with, and a shop's own. Their form is the
+engine's to check, and /readyz says what is wrong with it; here only their names are read.
+"""
 
-Process = Literal["cnc_milling"]
-LimitSet = Literal["default", "mtk"]
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
 
-DEFAULT_PROCESS: Process = "cnc_milling"
+from server.settings import PROJECT_ROOT
+
+Process = Literal["auto", "cnc_milling", "cnc_turning"]
+LimitSet = str
+Material = str
+
+# A shaft that is sent without a word is to be judged as a shaft; what is not turned is milled, as before.
+DEFAULT_PROCESS: Process = "auto"
 DEFAULT_LIMITS: LimitSet = "default"
+
+_SHIPPED = PROJECT_ROOT / "workers" / "rules" / "data"
+
+
+def limit_sets(rules_dir: str) -> list[str]:
+    """Names of all sets of limits, those of a shop's rules in `rules_dir` among them."""
+    return sorted({name for content in _contents(rules_dir) for name in content.get("configurations", ())})
+
+
+def materials(rules_dir: str) -> list[str]:
+    """Ids of all materials, those of a shop's rules in `rules_dir` among them."""
+    rows = [row for content in _contents(rules_dir) for row in content.get("materials", ())]
+    return sorted({row["id"] for row in rows if isinstance(row, dict) and "id" in row})
+
+
+def _contents(rules_dir: str) -> list[dict[str, Any]]:
+    own = Path(rules_dir) if rules_dir else None
+    own_files = [] if own is None else [own] if own.is_file() else sorted(own.glob("*.toml"))
+    return [_content(path, path.stat().st_mtime_ns) for path in (*sorted(_SHIPPED.glob("*.toml")), *own_files)]
+
+
+@lru_cache
+def _content(path: Path, _modified: int) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return {}  # the worker refuses it, and /readyz says why

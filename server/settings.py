@@ -52,6 +52,10 @@ class Settings(BaseSettings):
         gt=0,
         description="How long a worker may hold a message without a heartbeat before it goes to another.",
     )
+    rules_dir: str = Field(
+        "",
+        description="Folder of a shop's own rule files, or one such file (docs/rules.md); empty for none.",
+    )
     kernel: Literal["auto", "occ", "ocp"] = Field(
         "auto",
         description="OpenCascade binding: occ is pythonocc-core, ocp is cadquery-ocp; auto prefers occ.",

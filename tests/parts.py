@@ -222,3 +222,52 @@ def _edges_along(shape: Any, direction: Vector) -> list[Any]:  # noqa: ANN401
 
 def _edges_at_height(shape: Any, height: float) -> list[Any]:  # noqa: ANN401
     return [edge for edge in _edges(shape) if all(abs(point.Z() - height) < 1e-6 for point in _ends(edge))]
+
+
+def turned(profile: Sequence[tuple[float, float]]) -> Solid:
+    """A body of revolution about the z axis: corners (height, radius) of its half profile, which is closed.
+
+    An edge of the profile that lies on the axis sweeps no face.
+    """
+    polygon = module("BRepBuilderAPI").BRepBuilderAPI_MakePolygon()
+    for height, radius in profile:
+        polygon.Add(_point((radius, 0.0, height)))
+    polygon.Close()
+    face = module("BRepBuilderAPI").BRepBuilderAPI_MakeFace(polygon.Wire()).Face()
+    make = module("BRepPrimAPI").BRepPrimAPI_MakeRevol
+    return Solid(make(face, _axis((0.0, 0.0, 0.0), UP)).Shape())
+
+
+def shaft(*stages: tuple[float, float]) -> Solid:
+    """A solid shaft of (diameter, length) stages, upwards from the origin."""
+    profile, height = [(0.0, 0.0)], 0.0
+    for diameter, length in stages:
+        profile += [(height, diameter / 2), (height + length, diameter / 2)]
+        height += length
+    return turned([*profile, (height, 0.0)])
+
+
+def ring(outer: float, inner: float, width: float, height: float = 0.0) -> Solid:
+    """A ring about the z axis between two diameters, `width` along the axis from `height`: what a groove tool cuts."""
+    return turned([(height, inner / 2), (height, outer / 2), (height + width, outer / 2), (height + width, inner / 2)])
+
+
+def torus(diameter: float, section: float, height: float = 0.0) -> Solid:
+    """A round ring about the z axis: `diameter` to the middle of its round section, at `height`."""
+    make = module("BRepPrimAPI").BRepPrimAPI_MakeTorus
+    return Solid(make(_frame((0.0, 0.0, height), UP), diameter / 2, section / 2).Shape())
+
+
+def hexagon(across_flats: float, length: float, height: float = 0.0) -> Solid:
+    """A hexagonal prism about the z axis."""
+    radius = across_flats / math.sqrt(3)
+    corners = [(radius * math.cos(i * math.pi / 3), radius * math.sin(i * math.pi / 3)) for i in range(6)]
+    return prism(corners, length, (0.0, 0.0, height))
+
+
+def halved(solid: Solid) -> Solid:
+    """The same solid with every face of revolution split at the plane y = 0, as many CAD systems write them."""
+    side = 1e4
+    halves = [block(2 * side, side, 2 * side, (-side, -side * low, -side)) for low in (0.0, 1.0)]
+    pieces = [module("BRepAlgoAPI").BRepAlgoAPI_Common(solid.shape, half.shape).Shape() for half in halves]
+    return Solid(module("BRepAlgoAPI").BRepAlgoAPI_Fuse(*pieces).Shape())

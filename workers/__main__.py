@@ -50,7 +50,7 @@ def main() -> None:
     # Taking more than can be done now would only keep it from another worker.
     worker.queue_prefetch = settings.sandbox_children
     # Done first and in this thread, so that the fork server has its modules loaded before the first job.
-    checks = _self_checks()
+    checks = _self_checks(settings)
     reconciler = Reconciler(settings, broker)
     reconciler.start()
     worker.start()
@@ -61,7 +61,7 @@ def main() -> None:
         if stop.wait(BEAT_SECONDS):
             break
         if not all(check.ok for check in checks.values()):
-            checks = _self_checks()
+            checks = _self_checks(settings)
 
     reconciler.stop()
     worker.stop(timeout=int(STOP_SECONDS * 1000))
@@ -98,17 +98,17 @@ class _StopSignals:
         return True
 
 
-def _self_checks() -> dict[str, SelfCheck]:
+def _self_checks(settings: Settings) -> dict[str, SelfCheck]:
     """Whether a sandbox child can use the kernel and the rules; this process itself never loads them."""
     return {
-        "kernel": _self_check("workers.cad.probe:kernel_version"),
-        "rules": _self_check("workers.rules.probe:rules_version"),
+        "kernel": _self_check("workers.cad.probe:kernel_version", {}),
+        "rules": _self_check("workers.rules.probe:rules_version", {"rules": settings.rules_dir}),
     }
 
 
-def _self_check(target: str) -> SelfCheck:
+def _self_check(target: str, payload: dict[str, Any]) -> SelfCheck:
     try:
-        found: dict[str, Any] = actors.sandbox().run(target, {}, _CHECK_LIMITS)
+        found: dict[str, Any] = actors.sandbox().run(target, payload, _CHECK_LIMITS)
     except (SandboxError, PartError) as error:
         logger.exception("A self-check failed.", extra={"target": target})
         return SelfCheck(ok=False, detail=str(error))

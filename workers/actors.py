@@ -135,6 +135,7 @@ class Reviewer:
         self.models = ModelStore(data)
         self.jobs = ReviewJobs(data)
         self.runs = AnalysisRuns(data)
+        self.rules_dir = settings.rules_dir
         self.limits = Limits(
             deadline_seconds=settings.sandbox_deadline_seconds,
             memory_bytes=settings.sandbox_memory_mb * 1024 * 1024,
@@ -198,6 +199,8 @@ class Reviewer:
             "name": model.name,
             "process": job.process,
             "limits": job.limits,
+            "material": job.material,
+            "rules": self.rules_dir,
         }
         review: dict[str, Any] = sandbox().run(
             REVIEW,

@@ -10,19 +10,26 @@ from typing import Any, TypeVar
 import numpy as np
 
 from workers.cad.binding import kernel_name_and_version
-from workers.cad.read_part import read_part
+from workers.cad.part import Part
+from workers.cad.read_file import read_file
+from workers.cad.reading import Reading
 from workers.errors import PartError
 from workers.facts.measure import measure_facts
+from workers.facts.meshes import facts_of_mesh
 from workers.features.feature import Feature
 from workers.features.recognise import recognise
-from workers.rules.evaluate import evaluate
-from workers.rules.finding_document import as_dicts
+from workers.process_choice import ProcessChoice, choose_process, processes_of
+from workers.rules.anchor import place_of
+from workers.rules.evaluate import Undecided, evaluate
+from workers.rules.finding_document import as_dicts, group_of
 from workers.rules.material import Material
+from workers.rules.meshes import decidable
 from workers.rules.probe import own_rules
 from workers.rules.quantities import Subject
 from workers.rules.rule_book import load_rules, material_named, rules_digest
-from workers.rules.rule_file import RuleFileError
+from workers.rules.rule_file import RuleFile, RuleFileError
 from workers.rules.summary import summarise
+from workers.whole import Found, components, whole_facts, whole_features, whole_findings
 
 T = TypeVar("T")
 
@@ -39,24 +46,26 @@ def review(
     material: str | None = None,
     own: Path | None = None,
 ) -> dict[str, Any]:
-    """Review the STEP file at `path` for `process` against the configuration `limits`.
+    """Review the part or assembly at `path` for `process` against the configuration `limits`.
 
-    `material` is one of workers/rules/data/materials.toml; without one the limits for metal hold. `own` is a
-    shop's file or folder of rules. Raises PartError if the part cannot be reviewed, RuleFileError if there are
+    With the process `auto`, each solid is reviewed for the one that it is shaped for. `material` is one of
+    workers/rules/data/materials.toml; without one the limits for metal hold. `own` is a shop's file or folder
+    of rules. Raises PartError if the part cannot be reviewed, RuleFileError if there are
     no such rules.
     """
-    rules = load_rules(process, own).checked(limits)
+    rules = {name: load_rules(name, own).checked(limits) for name in processes_of(process)}
     stock = material_named(material, own)
-    part = read_part(path, name, report_stage)
-    clock = _Clock(dict(part.timings_ms))
-    report_stage("facts")
-    facts = clock.time("facts", lambda: measure_facts(part))
-    report_stage("features")
-    features = clock.time("features", lambda: recognise(part))
-    report_stage("rules")
-    subject = Subject(part, features, facts, limits, stock)
-    found, undecided = clock.time("rules", lambda: evaluate(rules, subject))
-    findings = as_dicts(rules, subject, found)
+    reading = read_file(path, name, report_stage)
+    clock = _Clock(dict(reading.timings_ms))
+    choices = [choose_process(process, part) for part in reading.parts]
+    reviewed = [
+        _review_part(part, choice, rules[choice.process], limits, stock, clock, report_stage)
+        for part, choice in zip(reading.parts, choices, strict=True)
+    ]
+    used = {name: rules[name] for name in sorted({choice.process for choice in choices})}
+    found = [found for found, _ in reviewed]
+    undecided = list(dict.fromkeys(rule for _, rules_left in reviewed for rule in rules_left))
+    findings = whole_findings(reading, found)
     kernel, kernel_version = kernel_name_and_version()
     result = {
         "schema": SCHEMA,
@@ -64,24 +73,27 @@ def review(
             "version": version("rapiddraft"),
             "kernel": kernel,
             "kernel_version": kernel_version,
-            "rules_digest": rules_digest(process, own),
+            "rules_digest": "+".join(rules_digest(name, own) for name in used),
         },
         "part": {
-            "name": part.name,
-            "sha256": part.sha256,
-            "format": part.format,
-            "units_in_file": part.units_in_file,
-            "bodies": part.bodies,
-            "faces": len(part.faces),
+            "name": reading.name,
+            "sha256": reading.sha256,
+            "format": reading.format,
+            "units_in_file": reading.units_in_file,
+            "bodies": sum(reading.parts[body.part].bodies for body in reading.bodies),
+            "faces": reading.faces,
         },
-        "process": process,
+        "process": _main_process(reading, choices),
+        "process_choice": {"asked": process, "parts": [choice.as_dict() for choice in choices]},
         "limits": limits,
-        "material": _material_dict(stock, part.volume),
-        "facts": {name: fact.as_dict() for name, fact in facts.facts.items()},
-        "features": [_feature_dict(feature) for feature in features],
+        "material": _material_dict(stock, sum(reading.parts[body.part].volume for body in reading.bodies)),
+        "facts": {name: fact.as_dict() for name, fact in whole_facts(reading, found).items()},
+        "features": whole_features(reading, found),
         "findings": findings,
         "undecided": [asdict(rule) for rule in undecided],
-        "switched_off": [{"rule": rule, "reason": reason} for rule, reason in rules.switched_off.items()],
+        "switched_off": _switched_off(list(used.values())),
+        "components": components(reading, found),
+        "notes": reading.notes,
         "summary": summarise(findings),
         "timings_ms": clock.timings,
     }
@@ -100,8 +112,51 @@ def review_in_sandbox(payload: dict[str, Any], report_stage: Callable[[str], Non
         raise PartError("rules_not_usable", str(error), "Correct the rules, or ask for what there is.") from error
 
 
+def _main_process(reading: Reading, choices: list[ProcessChoice]) -> str:
+    """The process that most of the material is reviewed for."""
+    volumes: dict[str, float] = {}
+    for body in reading.bodies:
+        name = choices[body.part].process
+        volumes[name] = volumes.get(name, 0.0) + reading.parts[body.part].volume
+    return max(sorted(volumes), key=lambda name: volumes[name])
+
+
+def _switched_off(rules: list[RuleFile]) -> list[dict[str, str]]:
+    off = {rule: reason for book in rules for rule, reason in book.switched_off.items()}
+    return [{"rule": rule, "reason": reason} for rule, reason in off.items()]
+
+
+def _review_part(
+    part: Part,
+    choice: ProcessChoice,
+    rules: RuleFile,
+    limits: str,
+    stock: Material | None,
+    clock: "_Clock",
+    report_stage: Callable[[str], None],
+) -> tuple[Found, list[Undecided]]:
+    """What is found on one solid, and the rules that could not be decided on it."""
+    report_stage("facts")
+    facts = clock.time("facts", lambda: measure_facts(part))
+    report_stage("features")
+    features = clock.time("features", lambda: recognise(part, choice.axis) if part.exact else [])
+    report_stage("rules")
+    subject = Subject(part, features, facts, limits, stock)
+    decidable_rules, left = decidable(rules, part, limits)
+    findings, undecided = clock.time("rules", lambda: evaluate(decidable_rules, subject))
+    found = Found(
+        part,
+        facts_of_mesh(part, facts.facts),
+        [_feature_dict(feature) for feature in features],
+        as_dicts(rules, subject, findings),
+        [place_of(part, finding.measurement) for finding in findings],
+        [group_of(finding) for finding in findings],
+    )
+    return found, left + undecided
+
+
 class _Clock:
-    """Times stages in milliseconds."""
+    """Times stages in milliseconds, summed over the distinct solids of a file."""
 
     def __init__(self, timings: dict[str, float]) -> None:
         self.timings = timings
@@ -109,7 +164,7 @@ class _Clock:
     def time(self, stage: str, work: Callable[[], T]) -> T:
         started = perf_counter()
         result = work()
-        self.timings[stage] = (perf_counter() - started) * 1e3
+        self.timings[stage] = self.timings.get(stage, 0.0) + (perf_counter() - started) * 1e3
         return result
 
 

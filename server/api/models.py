@@ -12,9 +12,10 @@ from server.api.openapi import needs_token
 from server.api.parameters import DEFAULT_LIMIT, Cursor, IdentityDep, Limit, ModelId, ServicesDep
 from server.api.revisions import CONDITIONAL, HeldRevisions, shown
 from server.middleware.body_limit import too_large
+from server.part_format import EXPORT_STEP, NotAPartError
 from server.problems import Problem, responses
 from server.services import Services
-from server.stores.model_store import Model, NotStepError, TooLargeError
+from server.stores.model_store import Model, TooLargeError
 from server.stores.paging import Page
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,10 @@ router = APIRouter(
 )
 
 _FILE = {"type": "string", "format": "binary"}
-_RAW_TYPES = ("application/step", "model/step", "application/octet-stream")
+_RAW_TYPES = (
+    "application/step", "model/step", "model/iges", "model/stl", "model/3mf", "model/gltf-binary",
+    "application/octet-stream",
+)  # fmt: skip
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -56,7 +60,8 @@ async def upload_model(
         str | None, Query(description="The file's name for display, for a raw body.")
     ] = None,
 ) -> Model:
-    """Send a STEP file as `multipart/form-data` in the field `file`, or as the raw body.
+    """Send a part (STEP, IGES, BREP; STL, OBJ, 3MF, PLY, GLB as a mesh) as `multipart/form-data` in the field
+    `file`, or as the raw body.
 
     What counts is the content, not the name or type. The same bytes are stored once: sent again, they
     are answered 200 with the model that has them.
@@ -79,8 +84,8 @@ async def _receive(request: Request, services: Services, identity: str) -> tuple
         return await run_in_threadpool(services.models.keep, part, name, identity)
     except TooLargeError:
         raise too_large(max_bytes) from None
-    except NotStepError as error:
-        raise _not_step(error) from None
+    except NotAPartError as error:
+        raise _not_a_part(error) from None
     except ClientDisconnect:
         log.info("the client went away during its upload", extra={"bytes": part.size})
         raise Problem(400, "client_went_away", "The body ended early; nothing of it was kept.") from None
@@ -88,13 +93,13 @@ async def _receive(request: Request, services: Services, identity: str) -> tuple
         await run_in_threadpool(part.close)
 
 
-def _not_step(error: NotStepError) -> Problem:
+def _not_a_part(error: NotAPartError) -> Problem:
     return Problem(
         415,
-        "not_step",
-        f"This is not a STEP file; it looks like {error}.",
+        "not_step",  # from when STEP was the only format; clients know it by this name
+        f"This is in no format that parts are read from; it looks like {error}.",
         seen=str(error),
-        advice="Export the part as STEP (ISO 10303-21: AP203, AP214 or AP242) and upload that.",
+        advice=EXPORT_STEP,
     )
 
 

@@ -48,6 +48,10 @@ class DfmFinding(_Open):
     limit: dict[str, Any] | None
     faces: list[int]
     advice: str
+    smallest_change: str | None = None
+    change: dict[str, Any] | None = Field(None, description="The smallest change as a figure: quantity, from, to, by.")
+    group: dict[str, Any] | None = Field(None, description="id and size of the pattern of equal findings it is in.")
+    extra_minutes: float | None = Field(None, description="Estimate of what it costs to leave it; orders the list.")
     source: dict[str, Any] | None
 
 
@@ -58,9 +62,13 @@ class Review(_Open):
     engine: Engine
     part: Part
     process: str
+    process_choice: dict[str, Any] = Field({}, description="What was asked for; of each solid, the process and why.")
     limits: str
+    material: dict[str, Any] | None = Field(None, description="id, name, family, mass in g; whether it was assumed.")
     facts: dict[str, Any] = Field(description="name -> value, unit, state, method, confidence, where")
     features: list[Feature]
-    findings: list[DfmFinding]
-    summary: dict[str, Any] = Field(description="counts, verdict, score")
+    findings: list[DfmFinding] = Field(description="Gravest first, and the dearest of one severity.")
+    undecided: list[dict[str, str]] = Field([], description="Rules that could not be decided, and what they lack.")
+    switched_off: list[dict[str, str]] = Field([], description="Rules that the shop does not want, and why.")
+    summary: dict[str, Any] = Field(description="counts, verdict, score, score_formula")
     timings_ms: dict[str, float]

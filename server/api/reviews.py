@@ -4,7 +4,7 @@ import logging
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
@@ -15,7 +15,7 @@ from server.api.review_document import Review
 from server.observability.logging import log_ids
 from server.prefer import Prefer, parse_prefer
 from server.problems import Problem, responses
-from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Process
+from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Material, Process, limit_sets, materials
 from server.services import Services
 from server.stores.dfm_review_jobs import Job, JobState
 from workers.actors import NotQueuedError, put_on_queue
@@ -37,7 +37,10 @@ class ReviewRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     process: Process = DEFAULT_PROCESS
-    limits: LimitSet = DEFAULT_LIMITS
+    limits: LimitSet = Field(DEFAULT_LIMITS, description="Name of a set of limits: `default`, `mtk`, or a shop's own.")
+    material: Material | None = Field(
+        None, description="Id of a material; the limits for metal hold without one, and the review says so."
+    )
 
 
 _STRING = {"schema": {"type": "string"}}
@@ -89,6 +92,7 @@ async def review_model(
     """
     wanted = wanted or ReviewRequest()
     preferences = parse_prefer(request.headers.getlist("prefer"))
+    await run_in_threadpool(_check_known, wanted, services.settings.rules_dir)
     with log_ids(model_id=model_id):
         await run_in_threadpool(services.models.get, model_id)
         job, is_new = await run_in_threadpool(_ask, services, model_id, wanted, request_id, identity)
@@ -98,12 +102,30 @@ async def review_model(
         return answer
 
 
+def _check_known(wanted: ReviewRequest, rules_dir: str) -> None:
+    """Raises Problem 422 if there is no such set of limits or material."""
+    for name, value, known in (
+        ("limits", wanted.limits, limit_sets(rules_dir)),
+        ("material", wanted.material, materials(rules_dir)),
+    ):
+        if value is not None and value not in known:
+            detail = f"{name}: there is no {value!r}; there are: {', '.join(known)}"
+            raise Problem(422, "invalid_request", detail, advice="Ask for one that there is.")
+
+
 def _ask(services: Services, model_id: str, wanted: ReviewRequest, request_id: str, identity: str) -> tuple[Job, bool]:
     """The job for this review, and whether it is new.
 
     The intent is written down, then the job is put on the queue; one that cannot be queued is closed.
     """
-    job, is_new = services.jobs.ask(model_id, wanted.process, wanted.limits, request_id=request_id, identity=identity)
+    job, is_new = services.jobs.ask(
+        model_id,
+        wanted.process,
+        wanted.limits,
+        material=wanted.material,
+        request_id=request_id,
+        identity=identity,
+    )
     with log_ids(job_id=job.id):
         if not is_new:
             log.info("the review is under way already", extra={"asked_first_by_request": job.request_id})
@@ -175,6 +197,7 @@ _STATUS = {
     "storage_error": 500,
     "not_queued": 503,
     "model_removed": 404,
+    "rules_not_usable": 503,
 }
 
 

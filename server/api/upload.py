@@ -27,7 +27,7 @@ _WRITE_BYTES = 512 * 1024
 async def receive(request: Request, part: IncomingPart) -> str:
     """Write the request's part file to `part`, and return its name for display.
 
-    Raises Problem, TooLargeError, NotStepError, ClientDisconnect and OSError.
+    Raises Problem, TooLargeError, NotAPartError, ClientDisconnect and OSError.
     """
     content_type, options = parse_options_header(request.headers.get("content-type"))
     if content_type == b"multipart/form-data":

@@ -31,6 +31,7 @@ class AnalysisRunSummary(BaseModel):
     created_at: datetime
     process: str | None = None
     limits: str | None = None
+    material: dict[str, Any] | None = None
     engine: dict[str, Any] | None = None
     summary: dict[str, Any] | None = Field(None, description="Counts, verdict and score of the review.")
 

@@ -18,7 +18,7 @@ from server._atomic_json import read_json, with_file_lock, write_json_atomic
 from server.clock import now
 from server.data_folder import DataFolder
 from server.ids import first_id_at, new_id
-from server.review_options import LimitSet, Process
+from server.review_options import LimitSet, Material, Process
 from server.stores.documents import Document, Documents, Kind
 from server.stores.errors import (
     DamagedDocumentError,
@@ -103,6 +103,7 @@ class Job(BaseModel):
     model_id: str
     process: Process
     limits: LimitSet
+    material: Material | None = Field(None, description="What the part is made of, if the review was asked for it.")
     state: JobState
     stage: str | None = Field(None, description="What the review is doing while it runs.")
     attempts: int = Field(0, description="How often a worker began it.")
@@ -156,17 +157,24 @@ class ReviewJobs:
         self._documents = Documents(data, JOB_KIND)
 
     def ask(
-        self, model_id: str, process: Process, limits: LimitSet, *, request_id: str, identity: str
+        self,
+        model_id: str,
+        process: Process,
+        limits: LimitSet,
+        *,
+        request_id: str,
+        identity: str,
+        material: Material | None = None,
     ) -> tuple[Job, bool]:
         """The job for this review, and whether it is new: while one is under way, there is no other.
 
         Raises NotFoundError for the model too.
         """
         with self._in_flight(model_id) as in_flight:
-            under_way = self._under_way(in_flight, _configuration(process, limits))
+            under_way = self._under_way(in_flight, _configuration(process, limits, material))
             if under_way is not None:
                 return under_way, False
-            job = _new_job(model_id, process, limits, request_id=request_id, identity=identity)
+            job = _new_job(model_id, process, limits, material, request_id=request_id, identity=identity)
             # Named before it is written: a name without a job is harmless, but a job without a name could
             # be joined by nobody.
             self._name(in_flight, job)
@@ -175,7 +183,7 @@ class ReviewJobs:
 
     def create(self, model_id: str, process: Process, limits: LimitSet, *, request_id: str, identity: str) -> Job:
         """Write down that a review is wanted, whatever else is under way."""
-        job = _new_job(model_id, process, limits, request_id=request_id, identity=identity)
+        job = _new_job(model_id, process, limits, None, request_id=request_id, identity=identity)
         return self._documents.create(self._path(job.id), job).content
 
     def get(self, job_id: str) -> Job:
@@ -269,7 +277,7 @@ class ReviewJobs:
 
         job = self.get(job_id)
         with self._in_flight(job.model_id) as in_flight:
-            under_way = self._under_way(in_flight, _configuration(job.process, job.limits))
+            under_way = self._under_way(in_flight, _configuration(job.process, job.limits, job.material))
             if under_way is not None and under_way.id != job_id:
                 raise JobUnderWayError(job_id, under_way.id)
             self._name(in_flight, job)
@@ -338,21 +346,24 @@ class ReviewJobs:
         return job if job and not job.state.is_final else None
 
     def _name(self, in_flight: _InFlight, job: Job) -> None:
-        jobs = in_flight.jobs | {_configuration(job.process, job.limits): job.id}
+        jobs = in_flight.jobs | {_configuration(job.process, job.limits, job.material): job.id}
         write_json_atomic(in_flight.path, jobs)
 
 
-def _configuration(process: Process, limits: LimitSet) -> str:
-    return f"{process}/{limits}"
+def _configuration(process: Process, limits: LimitSet, material: Material | None) -> str:
+    return f"{process}/{limits}/{material}" if material else f"{process}/{limits}"
 
 
-def _new_job(model_id: str, process: Process, limits: LimitSet, *, request_id: str, identity: str) -> Job:
+def _new_job(
+    model_id: str, process: Process, limits: LimitSet, material: Material | None, *, request_id: str, identity: str
+) -> Job:
     at = now()
     return Job(
         id=new_id(),
         model_id=model_id,
         process=process,
         limits=limits,
+        material=material,
         state=JobState.QUEUED,
         request_id=request_id,
         identity=identity,

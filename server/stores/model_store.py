@@ -10,7 +10,6 @@ import logging
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -18,6 +17,7 @@ from server._atomic_json import fsync_folder, read_json, with_file_lock, write_j
 from server.clock import now
 from server.data_folder import DataFolder
 from server.ids import new_id
+from server.part_format import HEAD_BYTES, PartFormat, format_of
 from server.stores import activity_log
 from server.stores.activity_log import ActivityLog
 from server.stores.documents import Document, Kind
@@ -25,7 +25,6 @@ from server.stores.errors import NotFoundError
 from server.stores.model_documents import MODEL, ModelDocuments, leave_only_the_log, locked_model, move_away
 from server.stores.model_documents import require_model as require_model
 from server.stores.paging import Page, ids_in, page_of
-from server.stores.part_format import HEAD_BYTES, what_instead_of_step
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ class Model(BaseModel):
     name: str = Field(description="The file's name as it was uploaded; only for display.")
     sha256: str = Field(description="Of the file's bytes, in hexadecimal.")
     size_bytes: int
-    format: Literal["step"] = "step"
+    format: PartFormat = Field(PartFormat.STEP, description="Told from the content, whatever the name.")
     uploaded_at: datetime
     uploaded_by: str = Field(description="Identity that uploaded it first.")
 
@@ -47,10 +46,6 @@ MODEL_KIND = Kind("model", Model)
 
 class TooLargeError(Exception):
     """A part is larger than what is accepted."""
-
-
-class NotStepError(Exception):
-    """A part is not STEP; the text says what it looks like instead."""
 
 
 class IncomingPart:
@@ -63,13 +58,14 @@ class IncomingPart:
         self.path = uploads / new_id()
         self.max_bytes = max_bytes
         self.size = 0
+        self.format = PartFormat.STEP  # until it is told
         self._head = b""
         self._sniffed = False
         self._sha256 = hashlib.sha256()
         self._file = self.path.open("xb", buffering=0)
 
     def write(self, chunk: bytes) -> None:
-        """Take the next chunk. Raises TooLargeError, or NotStepError as soon as that can be told."""
+        """Take the next chunk. Raises TooLargeError, or NotAPartError as soon as that can be told."""
         self.size += len(chunk)
         if self.size > self.max_bytes:
             raise TooLargeError
@@ -83,7 +79,7 @@ class IncomingPart:
             remaining = remaining[self._file.write(remaining) :]
 
     def finish(self) -> str:
-        """Make the bytes durable and return their SHA-256. Raises NotStepError."""
+        """Make the bytes durable and return their SHA-256. Raises NotAPartError."""
         if not self._sniffed:
             self._sniff()
         os.fsync(self._file.fileno())
@@ -91,8 +87,7 @@ class IncomingPart:
 
     def _sniff(self) -> None:
         self._sniffed = True
-        if seen := what_instead_of_step(self._head):
-            raise NotStepError(seen)
+        self.format = format_of(self._head)
 
     def close(self) -> None:
         """Forget the part, unless it was kept. Always call this."""
@@ -114,7 +109,7 @@ class ModelStore:
     def keep(self, part: IncomingPart, name: str, uploaded_by: str) -> tuple[Model, bool]:
         """The model of a part that was received in full, and whether it is new.
 
-        Bytes that are there already are not stored again. Raises NotStepError, OSError and
+        Bytes that are there already are not stored again. Raises NotAPartError, OSError and
         LockTimeoutError.
         """
         sha256 = part.finish()
@@ -127,6 +122,7 @@ class ModelStore:
                 name=name,
                 sha256=sha256,
                 size_bytes=part.size,
+                format=part.format,
                 uploaded_at=now(),
                 uploaded_by=uploaded_by,
             )

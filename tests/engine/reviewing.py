@@ -11,11 +11,18 @@ from workers.review import review
 Review = dict[str, Any]
 
 
-def reviewed(solid: Solid, limits: str = "default", unit: str = "MM") -> Review:
-    """The review of a solid, by way of a STEP file."""
+def reviewed(
+    solid: Solid,
+    limits: str = "default",
+    unit: str = "MM",
+    *,
+    material: str | None = None,
+    own: Path | None = None,
+) -> Review:
+    """The review of a solid, by way of a STEP file; `own` is a shop's file or folder of rules."""
     with TemporaryDirectory() as folder:
         path = solid.write_step(Path(folder) / "part.step", unit)
-        return review(path, "part.step", "cnc_milling", limits)
+        return review(path, "part.step", "cnc_milling", limits, material=material, own=own)
 
 
 def features(result: Review, *types: str) -> list[dict[str, Any]]:

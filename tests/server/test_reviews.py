@@ -44,7 +44,7 @@ def test_the_review_is_waited_for(
     assert answer.json() == REVIEW
     assert client.get(answer.headers["content-location"]).json() == REVIEW
     job = client.get(answer.headers["link"].partition(">")[0].removeprefix("<")).json()
-    assert (job["state"], job["limits"], job["process"]) == ("succeeded", "mtk", "cnc_milling")
+    assert (job["state"], job["limits"], job["process"]) == ("succeeded", "mtk", "auto")
     assert job["request_id"] == answer.headers["x-request-id"]
     assert job["identity"] == "admin"
     assert answer.headers["vary"] == "Prefer"
@@ -189,7 +189,8 @@ def test_a_cancelled_review(
     ("body", "named"),
     [
         ({"process": "3d_printing"}, "'cnc_milling'"),
-        ({"limits": "none"}, "'default' or 'mtk'"),
+        ({"limits": "none"}, "there are: default, mtk"),
+        ({"material": "wood"}, "aluminium-6061-t6"),
         ({"proces": "cnc_milling"}, "proces"),
     ],
 )

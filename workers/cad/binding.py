@@ -83,6 +83,20 @@ def new_text_sequence() -> Any:  # noqa: ANN401
     return module("TColStd").TColStd_SequenceOfAsciiString()
 
 
+def new_label_sequence() -> Any:  # noqa: ANN401
+    """An empty sequence of document labels."""
+    return module("collections").Sequence_TDF_Label() if IS_OCP else module("TDF").TDF_LabelSequence()
+
+
+def label_name(label: Any) -> str:  # noqa: ANN401
+    """The name kept at a document's label, "" if there is none; OCC.Core cannot fill in the attribute."""
+    if not IS_OCP:
+        return str(label.GetLabelName() or "")
+    name = module("TDataStd").TDataStd_Name()
+    found = label.FindAttribute(static("TDataStd", "TDataStd_Name", "GetID")(), name)
+    return str(name.Get().ToExtString()) if found else ""
+
+
 def kernel_name_and_version() -> tuple[str, str]:
     """The binding's name and its version, as the package metadata has it."""
     from importlib.metadata import PackageNotFoundError, version

@@ -150,6 +150,8 @@ class Part:
     edges: Edges
     mesh: Mesh
     wall_probe: WallProbe
+    exact: bool = True  # False for a mesh: its faces are patches of triangles, with no surface behind them
+    closed: bool = True  # False for a mesh with open edges: it has no volume
     timings_ms: dict[str, float] = field(default_factory=dict)
 
     @cached_property

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from workers.cad.binding import curve_on_surface, downcast, enum_value, module, new_shape_map, static
+from workers.cad.binding import curve_on_surface, enum_value, module, new_shape_map, static
+from workers.cad.explore import explore
 from workers.cad.part import Bend, Curve, Edges, Floats, Ints, Surface
 
 # Faces that meet at less than this are taken as tangent; modellers write tangency to about 0.1 degrees.
@@ -34,8 +35,8 @@ class FaceGeometry:
 
 
 def read_topology(shape: Any) -> tuple[FaceGeometry, Edges]:  # noqa: ANN401
-    """The faces of `shape` in explorer order, and the edges between them."""
-    faces = _explore(shape, "TopAbs_FACE", "Face")
+    """The faces of one solid in explorer order, and the edges between them."""
+    faces = explore(shape, "Face")
     surfaces = [_Surface(face) for face in faces]
     edges = _EdgeCollector(surfaces)
     loops = [edges.add_face(index, face) for index, face in enumerate(faces)]
@@ -48,7 +49,7 @@ def read_topology(shape: Any) -> tuple[FaceGeometry, Edges]:  # noqa: ANN401
         half_angle=np.degrees(np.array([s.half_angle for s in surfaces], dtype=float)),
         sign=np.array([s.sign for s in surfaces], dtype=np.int64),
         u_span=np.degrees(np.array([s.u_span for s in surfaces], dtype=float)),
-        body=_bodies(shape, faces),
+        body=np.zeros(len(faces), dtype=np.int64),
         loops=loops,
         shapes=faces,
     )
@@ -57,25 +58,6 @@ def read_topology(shape: Any) -> tuple[FaceGeometry, Edges]:  # noqa: ANN401
 
 def _rows(vectors: list[tuple[float, float, float]]) -> Floats:
     return np.array(vectors, dtype=float).reshape(-1, 3)
-
-
-def _explore(shape: Any, kind: str, cast: str) -> list[Any]:  # noqa: ANN401
-    explorer = module("TopExp").TopExp_Explorer(shape, enum_value("TopAbs", "TopAbs_ShapeEnum", kind))
-    to_kind, found = downcast(cast), []
-    while explorer.More():
-        found.append(to_kind(explorer.Current()))
-        explorer.Next()
-    return found
-
-
-def _bodies(shape: Any, faces: list[Any]) -> Ints:  # noqa: ANN401
-    """The 0-based solid of each face, -1 for a face outside all solids."""
-    body_of: dict[int, int] = {}
-    known = new_shape_map()
-    for number, solid in enumerate(_explore(shape, "TopAbs_SOLID", "Solid")):
-        for face in _explore(solid, "TopAbs_FACE", "Face"):
-            body_of.setdefault(known.Add(face), number)
-    return np.array([body_of.get(known.FindIndex(face), -1) for face in faces], dtype=np.int64)
 
 
 class _Surface:
@@ -166,11 +148,11 @@ class _EdgeCollector:
 
     def add_face(self, index: int, face: Any) -> list[list[int]]:  # noqa: ANN401
         """Number the edges of `face`; returns its wires as lists of edge numbers, the outer one first."""
-        wires = _explore(face, "TopAbs_WIRE", "Wire")
+        wires = explore(face, "Wire")
         loops = []
         for wire in wires:
             loop = []
-            for edge in _explore(wire, "TopAbs_EDGE", "Edge"):
+            for edge in explore(wire, "Edge"):
                 number = self._number(edge)
                 if number is not None:
                     self._add_side(number, index, edge)

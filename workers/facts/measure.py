@@ -1,46 +1,162 @@
 """All facts of a part, each with its state and method."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 
-from workers.cad.part import Part, Surface
-from workers.facts.fact import Fact
+from workers.cad.part import Floats, Part, Surface
+from workers.facts.ball import Balls, roll_ball
+from workers.facts.fact import Fact, NotMeasuredError, attempted
+from workers.facts.gaps import Gaps, measure_gaps
+from workers.facts.oriented_box import OrientedBox, oriented_box
+from workers.facts.radii import radii_inventory, smallest_radius
+from workers.facts.rays import RayScene
+from workers.facts.reach import Reach, measure_reach
+from workers.facts.samples import Samples, spread_by_area
+from workers.facts.symmetry import symmetry_axis
 from workers.facts.thickness import Thickness, measure_thickness
 
+T = TypeVar("T")
+
 EXACT = "boundary representation"
+RAYS = "rays through the material, exact between analytic faces"
+BALL = "largest sphere inside that touches the surface (shrinking ball)"
+GAP_RAYS = "rays through the air, exact between analytic faces"
+REACH = "rays from samples of every face, along the part's own directions"
+SAMPLES = 20_000
+HISTOGRAM_BINS = 20
+INSIDE, OUTSIDE = -1, 1
 
 
-@dataclass(frozen=True)
+class _Measurements:
+    """What several facts stand on, measured once, when it is first asked for."""
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+
+    @cached_property
+    def scene(self) -> RayScene:
+        return RayScene(self.part.mesh)
+
+    @cached_property
+    def samples(self) -> Samples:
+        return spread_by_area(self.part.mesh, SAMPLES)
+
+    @cached_property
+    def thickness(self) -> Thickness:
+        return measure_thickness(self.part, self.scene, self.samples)
+
+    @cached_property
+    def gaps(self) -> Gaps:
+        return measure_gaps(self.part, self.scene, self.samples)
+
+    @cached_property
+    def balls(self) -> Balls:
+        return roll_ball(self.part, self.samples, self.thickness)
+
+    @cached_property
+    def box(self) -> OrientedBox:
+        return oriented_box(self.part)
+
+    @cached_property
+    def reach(self) -> Reach:
+        return measure_reach(self.part, self.scene)
+
+    @property
+    def stock(self) -> tuple[float, str]:
+        """(mm3, how) of the smaller of both boxes."""
+        straight = float(np.prod(self.part.size))
+        if self.box.volume < straight * (1 - 1e-9):
+            return self.box.volume, "smallest oriented box"
+        return straight, "axis-aligned bounding box"
+
+
 class PartFacts:
-    """The facts as reported, and the walls behind them."""
+    """The facts as reported, and the measurements behind them.
 
-    facts: dict[str, Fact]
-    thickness: Thickness
+    `thickness`, `gaps` and `reach` raise NotMeasuredError where they could not be measured.
+    """
+
+    def __init__(self, facts: dict[str, Fact], measurements: _Measurements) -> None:
+        self.facts = facts
+        self._measurements = measurements
+
+    @property
+    def thickness(self) -> Thickness:
+        """Walls and their distribution."""
+        return _or_not_measured(lambda: self._measurements.thickness, "the wall thickness")
+
+    @property
+    def gaps(self) -> Gaps:
+        """Gaps and their distribution."""
+        return _or_not_measured(lambda: self._measurements.gaps, "the gaps")
+
+    @property
+    def reach(self) -> Reach:
+        """Which face is reached from where."""
+        return _or_not_measured(lambda: self._measurements.reach, "the directions that faces are reached from")
+
+
+def _or_not_measured(get: Callable[[], T], what: str) -> T:
+    try:
+        return get()
+    except Exception as error:
+        raise NotMeasuredError(f"{what} could not be measured: {error}") from error
 
 
 def measure_facts(part: Part) -> PartFacts:
-    """Measure `part`: sizes exactly, wall thickness by rays over the whole surface."""
-    thickness = measure_thickness(part)
-    size = part.size
-    stock = float(np.prod(size))
-    facts = {
-        "bounding_box": Fact(size, "mm", "measured", EXACT, 1.0, {"low": part.low, "high": part.high}),
-        "volume": Fact(part.volume, "mm3", "measured", EXACT, 1.0),
-        "area": Fact(part.area, "mm2", "measured", EXACT, 1.0),
-        "centre_of_mass": Fact(part.centre_of_mass, "mm", "measured", EXACT, 1.0),
-        "bodies": Fact(part.bodies, "count", "measured", EXACT, 1.0),
-        "faces": Fact(len(part.faces), "count", "measured", EXACT, 1.0),
-        "edges": Fact(len(part.edges), "count", "measured", EXACT, 1.0),
-        "faces_by_surface": Fact(_inventory(part), "count", "measured", EXACT, 1.0),
-        "units_in_file": Fact(part.units_in_file, "", "declared", "STEP header units", 1.0),
-        "stock_volume": Fact(stock, "mm3", "inferred", "axis-aligned bounding box", 0.9),
-        "removal_ratio": Fact(1 - part.volume / stock, "ratio", "inferred", "1 - volume / stock volume", 0.9),
-        "wall_thickness": _wall_thickness(thickness),
-        "smallest_internal_radius": _smallest_internal_radius(part),
+    """Measure `part`: sizes exactly, walls, gaps and reach by rays over the whole surface.
+
+    A fact that cannot be measured is there in state `failed`; nothing is raised.
+    """
+    m = _Measurements(part)
+    facts: dict[str, Callable[[], Fact]] = {
+        "bounding_box": lambda: _exact(part.size, "mm", {"low": part.low, "high": part.high}),
+        "oriented_bounding_box": lambda: _oriented_box(m.box),
+        "volume": lambda: _exact(part.volume, "mm3"),
+        "area": lambda: _exact(part.area, "mm2"),
+        "centre_of_mass": lambda: _exact(part.centre_of_mass, "mm"),
+        "inertia": lambda: _inertia(part),
+        "bodies": lambda: _exact(part.bodies, "count"),
+        "faces": lambda: _exact(len(part.faces), "count"),
+        "edges": lambda: _exact(len(part.edges), "count"),
+        "faces_by_surface": lambda: _exact(_inventory(part), "count"),
+        "area_by_surface": lambda: _area_by_surface(part),
+        "units_in_file": lambda: Fact(part.units_in_file, "", "declared", "STEP header units", 1.0),
+        "stock_volume": lambda: Fact(m.stock[0], "mm3", "inferred", m.stock[1], 0.9),
+        "removal_ratio": lambda: _removal_ratio(m),
+        "wall_thickness": lambda: _wall_thickness(m.thickness),
+        "wall_thickness_by_ball": lambda: _thickness_by_ball(m.balls),
+        "smallest_gap": lambda: _smallest_gap(m.gaps),
+        "smallest_internal_radius": lambda: smallest_radius(part, INSIDE),
+        "internal_radii": lambda: radii_inventory(part, INSIDE),
+        "smallest_external_radius": lambda: smallest_radius(part, OUTSIDE),
+        "external_radii": lambda: radii_inventory(part, OUTSIDE),
+        "symmetry_axis": lambda: _symmetry_axis(part),
+        "reach": lambda: _reach(m.reach),
+        "undercuts": lambda: _undercuts(m.reach),
+        "setups": lambda: _setups(m.reach),
     }
-    return PartFacts(facts, thickness)
+    return PartFacts({name: attempted(measure) for name, measure in facts.items()}, m)
+
+
+def _exact(value: Any, unit: str, where: dict[str, Any] | None = None) -> Fact:  # noqa: ANN401 - as a fact holds
+    return Fact(value, unit, "measured", EXACT, 1.0, where or {})
+
+
+def _oriented_box(box: OrientedBox) -> Fact:
+    method = "smallest box with a side along one of the part's own directions or its convex hull"
+    where = {"axes": box.axes, "centre": box.centre, "volume": box.volume}
+    return Fact(box.size, "mm", "measured", method, 1.0 if box.exact else 0.9, where)
+
+
+def _inertia(part: Part) -> Fact:
+    """Principal moments about the centre of mass, least first, at a density of 1/mm3."""
+    moments, axes = np.linalg.eigh(part.inertia)
+    return _exact(moments, "mm5", {"axes": axes.T, "point": part.centre_of_mass})
 
 
 def _inventory(part: Part) -> dict[str, int]:
@@ -48,35 +164,89 @@ def _inventory(part: Part) -> dict[str, int]:
     return {kind.name.lower(): counts[kind] for kind in Surface if counts[kind]}
 
 
+def _area_by_surface(part: Part) -> Fact:
+    areas = {kind.name.lower(): float(part.faces.area[part.faces.kind == kind].sum()) for kind in Surface}
+    return Fact({name: area for name, area in areas.items() if area}, "mm2", "measured", "tessellation", 0.99)
+
+
+def _removal_ratio(m: _Measurements) -> Fact:
+    stock, box = m.stock
+    return Fact(1 - m.part.volume / stock, "ratio", "inferred", f"1 - volume / stock volume ({box})", 0.9)
+
+
 def _wall_thickness(thickness: Thickness) -> Fact:
-    method = "rays through the material, exact between analytic faces"
     if not thickness.walls:
-        return Fact(None, "mm", "not_applicable", method, 0.0)
+        return Fact(None, "mm", "not_applicable", RAYS, 0.0)
     thinnest = thickness.walls[0]
-    percentiles = np.percentile(thickness.samples, [5, 25, 50, 75, 95])
-    return Fact(
-        thinnest.thickness,
-        "mm",
-        "measured",
-        method,
-        1.0 if thinnest.exact else 0.8,
-        {
-            "faces": list(thinnest.faces),
-            "point": thinnest.point,
-            "normal": thinnest.normal,
-            "percentiles": dict(zip(("p5", "p25", "p50", "p75", "p95"), percentiles, strict=True)),
-            "sampled_share": thickness.sampled_share,
-        },
-    )
+    where = {
+        "faces": list(thinnest.faces),
+        "point": thinnest.point,
+        "normal": thinnest.normal,
+        **_distribution(thickness.samples),
+        "sampled_share": thickness.sampled_share,
+    }
+    return Fact(thinnest.thickness, "mm", "measured", RAYS, 1.0 if thinnest.exact else 0.8, where)
 
 
-def _smallest_internal_radius(part: Part) -> Fact:
-    faces = part.faces
-    radius = np.where(faces.kind == Surface.TORUS, faces.minor_radius, faces.radius)
-    round_inside = (faces.sign < 0) & np.isin(faces.kind, (Surface.CYLINDER, Surface.TORUS, Surface.SPHERE))
-    method = "concave cylinders, tori and spheres"
-    if not round_inside.any():
-        return Fact(None, "mm", "not_applicable", method, 1.0)
-    candidates = np.flatnonzero(round_inside)
-    face = int(candidates[radius[candidates].argmin()])
-    return Fact(float(radius[face]), "mm", "measured", method, 1.0, {"faces": [face], "point": faces.point[face]})
+def _thickness_by_ball(balls: Balls) -> Fact:
+    if balls.smallest is None:
+        where = _distribution(balls.diameters) if len(balls.diameters) else {}
+        return Fact(None, "mm", "not_applicable", BALL, 1.0, where)
+    neck = balls.smallest
+    where = {"faces": list(neck.faces), "point": neck.point, "normal": neck.normal, **_distribution(balls.diameters)}
+    return Fact(neck.diameter, "mm", "measured", BALL, 1.0 if neck.exact else 0.8, where)
+
+
+def _smallest_gap(gaps: Gaps) -> Fact:
+    if not gaps.gaps:
+        return Fact(None, "mm", "not_applicable", GAP_RAYS, 1.0)
+    narrowest = gaps.gaps[0]
+    where = {
+        "faces": list(narrowest.faces),
+        "point": narrowest.point,
+        "normal": narrowest.normal,
+        **_distribution(gaps.samples),
+        "sampled_share": gaps.sampled_share,
+    }
+    return Fact(narrowest.width, "mm", "measured", GAP_RAYS, 1.0 if narrowest.exact else 0.8, where)
+
+
+def _distribution(samples: Floats) -> dict[str, Any]:
+    """Percentiles, and a histogram over equal bins, of lengths in mm that each stand for an equal share of surface."""
+    percentiles = np.percentile(samples, [5, 25, 50, 75, 95])
+    counts, edges = np.histogram(samples, HISTOGRAM_BINS)
+    return {
+        "percentiles": dict(zip(("p5", "p25", "p50", "p75", "p95"), percentiles, strict=True)),
+        "histogram": {"bin_edges": edges, "share": counts / len(samples)},
+    }
+
+
+def _symmetry_axis(part: Part) -> Fact:
+    method = "faces of revolution about one line, or faces that repeat in equal steps"
+    axis = symmetry_axis(part)
+    if axis is None:
+        return Fact(None, "", "not_applicable", method, 0.9)
+    kind = "revolution" if axis.order == 0 else "rotational"
+    where = {"point": axis.point, "kind": kind, "order": axis.order or None}
+    return Fact(axis.direction, "", "measured", method, 1.0 if axis.order == 0 else 0.9, where)
+
+
+def _reach(reach: Reach) -> Fact:
+    """The faces that each direction reaches, more than half of their area."""
+    rows = [
+        {"direction": direction, "main": number in reach.main, "faces": np.flatnonzero(reach.share[:, number] > 0.5)}
+        for number, direction in enumerate(reach.directions)
+    ]
+    return Fact(rows, "", "measured", REACH, 0.9)
+
+
+def _undercuts(reach: Reach) -> Fact:
+    """How many faces no direction leads to."""
+    where = {"faces": reach.unreachable, "only_sideways": reach.sideways}
+    return Fact(len(reach.unreachable), "count", "measured", REACH, 0.9, where)
+
+
+def _setups(reach: Reach) -> Fact:
+    """The fewest directions that reach every reachable face."""
+    where = {"directions": reach.directions[reach.setups]}
+    return Fact(len(reach.setups), "count", "inferred", f"{REACH}; chosen greedily", 0.8, where)

@@ -3,7 +3,6 @@
 import numpy as np
 from embreex import rtcore_scene
 from embreex.mesh_construction import TriangleMesh
-
 from numpy.typing import NDArray
 
 from workers.cad.part import Floats, Ints, Mesh
@@ -27,9 +26,7 @@ class RayScene:
 
     def first_hit(self, points: Floats, directions: Floats) -> tuple[Ints, Floats]:
         """((n,) triangle that each ray meets first, -1 for none, (n,) mm to it) for rays of unit direction."""
-        hit = self._scene.run(
-            self._local(points), directions.astype(np.float32), query="INTERSECT", output=True
-        )
+        hit = self._scene.run(self._local(points), directions.astype(np.float32), query="INTERSECT", output=True)
         triangle = np.asarray(hit["primID"], dtype=np.int64)
         return triangle, np.where(triangle >= 0, np.asarray(hit["tfar"], dtype=float), 0.0)
 
@@ -38,7 +35,8 @@ class RayScene:
         if not len(points):
             return np.zeros(0, dtype=bool)
         along = direction.astype(np.float32).reshape(-1, 3)
-        return np.asarray(self._scene.run(self._local(points), along, query="OCCLUDED")) == _MISSED
+        hit = np.asarray(self._scene.run(self._local(points), along, query="OCCLUDED"), dtype=np.int64)
+        return np.asarray(hit == _MISSED)
 
     def _local(self, points: Floats) -> NDArray[np.float32]:
-        return (points - self._middle).astype(np.float32)
+        return np.asarray(points - self._middle, dtype=np.float32)

@@ -12,17 +12,21 @@ from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
 from workers.features.holes import find_holes
 from workers.features.main_axis import OPENED, main_axis
+from workers.features.turned import find_turned
+from workers.features.turned_axis import TurningAxis
 from workers.features.windows import find_windows
 
 UPRIGHT = 0.99  # cosine: along the direction of the cutter, or drafted by a few degrees
 FLOOR = 0.98
 
 
-def recognise(part: Part) -> list[Feature]:
-    """The machining features of `part`, in the order of their first face."""
+def recognise(part: Part, axis: TurningAxis | None = None) -> list[Feature]:
+    """The machining features of `part`, in the order of their first face; with an `axis` the turned ones first."""
     graph = FaceGraph(part)
-    grooves = find_ring_grooves(graph)
-    taken = {f for feature in grooves for f in feature.faces}
+    turned = find_turned(graph, axis) if axis is not None else []
+    taken = {f for feature in turned for f in feature.faces}
+    grooves = [groove for groove in find_ring_grooves(graph) if taken.isdisjoint(groove.faces)]
+    taken |= {f for feature in grooves for f in feature.faces}
     holes = find_holes(graph, taken)
     taken |= {f for feature in holes for f in feature.faces}
     fillets = find_fillets(graph, taken)
@@ -32,9 +36,9 @@ def recognise(part: Part) -> list[Feature]:
     convex = {f.faces[0] for f in fillets if f.type == "convex_fillet"}
     convex_fillets = [f for f in fillets if f.faces[0] in convex and not _is_wall(graph, f.faces[0], convex)]
     concave = {f.faces[0] for f in fillets if f.type == "concave_fillet"}
-    windows = find_windows(graph, {f for feature in holes + grooves for f in feature.faces}, concave)
+    windows = find_windows(graph, {f for feature in turned + grooves + holes for f in feature.faces}, concave)
     around = Surroundings(
-        holes={f for feature in holes + grooves + windows for f in feature.faces},
+        holes={f for feature in turned + grooves + holes + windows for f in feature.faces},
         mouth_breaks={f for feature in convex_fillets + chamfers for f in feature.faces},
         boss_edges={edge for _, loop in loops for edge in loop},
         boss_feet={graph.other(edge, floor) for floor, loop in loops for edge in loop} & concave,
@@ -46,7 +50,7 @@ def recognise(part: Part) -> list[Feature]:
     taken |= in_depression | {f for feature in chamfers for f in feature.faces}
     bosses = find_bosses(graph, loops, concave, taken)
     _attach_fillets(graph, fillets, depressions)
-    return _numbered(grooves + holes + fillets + chamfers + depressions + bosses)
+    return _numbered(turned + grooves + holes + fillets + chamfers + depressions + bosses)
 
 
 def _is_wall(graph: FaceGraph, face: int, convex: set[int]) -> bool:

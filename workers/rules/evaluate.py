@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from workers.facts.fact import NotMeasuredError
 from workers.rules.anchor import place_of
 from workers.rules.measurement import Measurement, NotDecidedError
 from workers.rules.quantities import QUANTITIES, Subject
@@ -70,6 +71,9 @@ def evaluate(rules: RuleFile, subject: Subject) -> tuple[list[Finding], list[Und
         except NotDecidedError as reason:
             undecided.append(Undecided(rule.id, reason.lacks))
             measurements = reason.measured
+        except NotMeasuredError as reason:
+            undecided.append(Undecided(rule.id, str(reason)))
+            continue
         held = (_held_against(rule, levels, measurement) for measurement in measurements)
         found += _one_a_place([finding for finding in held if finding is not None])
     order = {rule.id: number for number, rule in enumerate(rules.rules)}

@@ -14,7 +14,7 @@ from workers.rules.rule_file import RuleFile
 def as_dicts(rules: RuleFile, subject: Subject, findings: list[Finding]) -> list[dict[str, Any]]:
     """The findings, each with an id that survives a re-export; those of one rule and measure share a group."""
     ids = _ids(subject, findings)
-    groups = [_group(finding) for finding in findings]
+    groups = [group_of(finding) for finding in findings]
     sizes = Counter(groups)
     return [
         _as_dict(rules, subject, finding, number, {"id": group, "size": sizes[group]} if sizes[group] > 1 else None)
@@ -32,7 +32,7 @@ def _ids(subject: Subject, findings: list[Finding]) -> list[str]:
     return ids
 
 
-def _group(finding: Finding) -> str:
+def group_of(finding: Finding) -> str:
     """The same for findings that one edit of a pattern would clear."""
     limit = "" if finding.limit is None else f"{finding.limit:.3f}"
     alike = f"{finding.rule.id}|{finding.level.severity}|{finding.measurement.value:.3f}|{limit}"

@@ -4,6 +4,7 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
+from workers.rules.include import with_included
 from workers.rules.material import Material
 from workers.rules.rule_file import RuleFile, RuleFileError, Strict, read_toml
 from workers.rules.shop import ShopFile, laid_over
@@ -26,6 +27,9 @@ def load_rules(process: str, own: Path | None = None) -> RuleFile:
     if process not in PROCESSES:
         raise RuleFileError(f"There are no rules for the process {process!r}; there are for: {', '.join(PROCESSES)}.")
     rules = read_toml(DATA / f"{process}.toml", RuleFile)
+    for base in rules.include:
+        known = {rule.id for rule in load_rules(base).rules}
+        rules = with_included(rules, load_rules(base, own), known, f"{process}.toml")
     for path, shop in _shop_files(own):
         if shop.process == process:
             rules = laid_over(rules, shop, path.name)
@@ -52,8 +56,12 @@ def material_named(name: str | None, own: Path | None = None) -> Material | None
 
 
 def rules_digest(process: str, own: Path | None = None) -> str:
-    """SHA-256 over the process's rule file, the tables and a shop's files: equal digests mean equal rules."""
-    shipped = [DATA / f"{name}.toml" for name in (process, *TABLES)]
+    """SHA-256 over the process's rule file with those it includes, the tables and a shop's files.
+
+    Equal digests mean equal rules.
+    """
+    included = read_toml(DATA / f"{process}.toml", RuleFile).include
+    shipped = [DATA / f"{name}.toml" for name in (process, *included, *TABLES)]
     digest = hashlib.sha256()
     for path in (*shipped, *_shop_paths(own)):
         content = path.read_bytes()

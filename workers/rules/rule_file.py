@@ -89,6 +89,8 @@ class RuleFile(Strict):
     process: str
     sources: dict[str, Source]
     configurations: list[str]
+    include: list[str] = []  # processes whose rules hold as well …
+    excepted: list[str] = Field([], alias="except")  # … but for these
     rules: list[Rule]
     switched_off: dict[str, str] = {}  # by a shop: rule id -> reason
 

@@ -5,10 +5,13 @@ from collections import Counter
 from typing import Any
 
 WEIGHTS = {"critical": 0.30, "major": 0.10, "minor": 0.03, "info": 0.0}
+FORMULA = "100 * exp(-sum of w * (1 + ln n)) over each rule and severity with n findings; w: " + ", ".join(
+    f"{severity} {weight:g}" for severity, weight in WEIGHTS.items()
+)
 
 
 def summarise(findings: list[dict[str, Any]]) -> dict[str, Any]:
-    """Counts by severity, a verdict in words, and a score of 0 to 100.
+    """Counts by severity, a verdict in words, a score of 0 to 100 and its formula.
 
     score = 100 · exp(-Σ weight · (1 + ln n)) over rules with n findings of one severity: twenty
     corners of one pocket weigh more than one, but not twenty times as much. Engineering judgement.
@@ -18,7 +21,8 @@ def summarise(findings: list[dict[str, Any]]) -> dict[str, Any]:
         counts[finding["severity"]] += 1
     groups = Counter((finding["rule"], finding["severity"]) for finding in findings)
     burden = sum(WEIGHTS[severity] * (1 + math.log(n)) for (_, severity), n in sorted(groups.items()))
-    return {"counts": counts, "verdict": _verdict(counts), "score": round(100 * math.exp(-burden), 1)}
+    score = round(100 * math.exp(-burden), 1)
+    return {"counts": counts, "verdict": _verdict(counts), "score": score, "score_formula": FORMULA}
 
 
 def _verdict(counts: dict[str, int]) -> str:

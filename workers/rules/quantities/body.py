@@ -4,6 +4,7 @@ from collections import defaultdict
 
 import numpy as np
 
+from workers.cad.part import Bend, Part
 from workers.facts.thickness import Wall
 from workers.rules.measurement import Change, Measurement
 from workers.rules.quantities.registry import Subject, always, quantity
@@ -14,10 +15,18 @@ FROM_ABOVE = np.array([0.0, 0.0, 1.0])
 
 @quantity("wall_thickness")
 def wall_thickness(subject: Subject, rule: Rule) -> list[Measurement]:
-    """Least thickness in mm of each wall below the rule's largest limit; walls that share a face are one."""
+    """Least thickness in mm of each wall below the rule's largest limit.
+
+    Walls that share a face, or whose faces run smoothly into each other, are one.
+    """
+    return walls_of(subject, rule, subject.facts.thickness.walls)
+
+
+def walls_of(subject: Subject, rule: Rule, walls: list[Wall]) -> list[Measurement]:
+    """`wall_thickness` of some of the part's walls."""
     largest = max(level.value for level in rule.limits[subject.limits] if level.value is not None)
-    thin = [wall for wall in subject.facts.thickness.walls if wall.thickness < largest]
-    return [_wall(subject, walls) for walls in _sharing_faces(thin)]
+    thin = [wall for wall in walls if wall.thickness < largest]
+    return [_wall(subject, walls) for walls in _connected(subject.part, thin)]
 
 
 def _wall(subject: Subject, walls: list[Wall]) -> Measurement:
@@ -36,8 +45,8 @@ def _wall(subject: Subject, walls: list[Wall]) -> Measurement:
     )
 
 
-def _sharing_faces(walls: list[Wall]) -> list[list[Wall]]:
-    """The walls in groups that are connected by common faces."""
+def _connected(part: Part, walls: list[Wall]) -> list[list[Wall]]:
+    """The walls in groups that are connected by common faces or over smooth edges."""
     group_of: dict[int, int] = {}
 
     def root(face: int) -> int:
@@ -45,9 +54,15 @@ def _sharing_faces(walls: list[Wall]) -> list[list[Wall]]:
             face = group_of[face]
         return face
 
-    for wall in walls:
-        one, two = sorted(root(face) for face in wall.faces)
+    def join(pair: tuple[int, ...]) -> None:
+        one, two = sorted(map(root, pair))
         group_of[two] = one
+
+    for wall in walls:
+        join(wall.faces)
+    thin = np.isin(part.edges.faces, list(group_of)).all(axis=1) & (part.edges.bend == Bend.SMOOTH)
+    for one, two in part.edges.faces[thin].tolist():
+        join((one, two))
     groups = defaultdict(list)
     for wall in walls:
         groups[root(wall.faces[0])].append(wall)

@@ -134,12 +134,42 @@ def cavities_crossed(subject: Subject, _rule: Rule) -> list[Measurement]:
             continue  # runs along the cavity, and has a rule of its own
         crossed = _crossed(subject.part, hole, home)
         if crossed:
-            change = always("end the hole before the cavity, or move it aside; else drill it before the cavity is cut")
-            measurement = on_feature(hole, subject, float(len({id(home[face]) for face in crossed})), change)
-            measurement.faces += crossed
-            measurement.features += list({id(home[face]): home[face] for face in crossed}.values())
-            found.append(measurement)
-    return found
+            found.append(_crossing(subject, hole, crossed, home))
+    return _whole_holes(found)
+
+
+def _crossing(subject: Subject, hole: Feature, crossed: list[int], home: dict[int, Feature]) -> Measurement:
+    change = always("end the hole before the cavity, or move it aside; else drill it before the cavity is cut")
+    cavities = list({id(home[face]): home[face] for face in crossed}.values())
+    measurement = on_feature(hole, subject, float(len(cavities)), change)
+    measurement.faces += crossed
+    measurement.features += cavities
+    return measurement
+
+
+def _whole_holes(pieces: list[Measurement]) -> list[Measurement]:
+    """Two holes of one diameter and axis, on either side of the same cavity, are one hole that crosses it."""
+    whole: list[Measurement] = []
+    for piece in pieces:
+        other = next((w for w in whole if _are_one_hole(w, piece)), None)
+        if other is None:
+            whole.append(piece)
+        else:
+            other.faces = sorted({*other.faces, *piece.faces})
+            known = {id(feature) for feature in other.features}
+            other.features += [feature for feature in piece.features if id(feature) not in known]
+    return whole
+
+
+def _are_one_hole(first: Measurement, second: Measurement) -> bool:
+    one, two, cavities = first.features[0], second.features[0], {id(f) for f in second.features[1:]}
+    return (
+        one.point is not None
+        and one.axis is not None
+        and _is_on_axis(two, one.point, one.axis)
+        and abs(one.size["diameter"] - two.size["diameter"]) < COAXIAL_MM
+        and any(id(feature) in cavities for feature in first.features[1:])
+    )
 
 
 def _crossed(part: Part, hole: Feature, home: dict[int, Feature]) -> list[int]:
