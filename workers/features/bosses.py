@@ -1,9 +1,13 @@
 """Bosses and ring grooves: what stands in the inner loops of a floor."""
 
+import numpy as np
+
 from workers.cad.part import Surface
 from workers.features.feature import Feature
-from workers.features.graph import FaceGraph
+from workers.features.graph import PARALLEL, FaceGraph
 from workers.features.plan import plan_size
+
+HALF_TURN_DEGREES = 180.0
 
 
 def boss_loops(graph: FaceGraph) -> list[tuple[int, list[int]]]:
@@ -64,33 +68,64 @@ def _is_neck(graph: FaceGraph, floor: int, walls: set[int]) -> bool:
 
 
 def find_ring_grooves(graph: FaceGraph) -> list[Feature]:
-    """Grooves with a flat ring as floor between an outer and an inner wall about one axis."""
-    found = []
-    for face in range(len(graph.faces)):
-        if graph.kind[face] != Surface.PLANE or len(graph.faces.loops[face]) != 2:
+    """Grooves with a flat ring as floor between an outer and an inner wall about one axis.
+
+    Other features may cut into the ring: it is known by its walls, in as many pieces as they may be.
+    """
+    rings: dict[tuple[float, ...], set[int]] = {}
+    for floor in range(len(graph.faces)):
+        if graph.kind[floor] != Surface.PLANE:
             continue
-        outer_loop, inner_loop = graph.faces.loops[face]
-        outer = {graph.other(e, face) for e in outer_loop if graph.is_concave(e)}
-        inner = {graph.other(e, face) for e in inner_loop if graph.is_concave(e)}
-        if not outer or not inner or -1 in outer | inner:
+        walls = {f for e, f in graph.neighbours(floor) if graph.is_concave(e)}
+        outer, inner = ({f for f in walls if graph.sign[f] == side} for side in (-1, 1))
+        if not outer or not inner or not all(_turns_about(graph, f, floor) for f in walls):
             continue
-        seed = min(outer)
-        walls = outer | inner
-        round_walls = all(graph.kind[f] in (Surface.CYLINDER, Surface.CONE) and graph.coaxial(seed, f) for f in walls)
-        if not round_walls or any(graph.sign[f] >= 0 for f in outer) or any(graph.sign[f] <= 0 for f in inner):
-            continue
-        axis = graph.faces.axis[face]
-        low, high = graph.extent([seed], axis)
-        width = float(graph.faces.radius[seed] - graph.faces.radius[min(inner)])
-        found.append(
-            Feature(
-                type="groove",
-                faces=sorted(walls | {face}),
-                body=int(graph.faces.body[face]),
-                axis=axis,
-                direction=axis,
-                size={"width": width, "depth": high - low, "diameter": 2 * float(graph.faces.radius[seed])},
-                point=graph.faces.point[face],
-            )
-        )
+        first = min(outer)
+        if all(graph.coaxial(first, f) for f in walls) and all(_is_within(graph, f, first) for f in inner):
+            rings.setdefault(_ring_key(graph, first, min(inner)), set()).update({floor, *walls})
+    found, taken = [], set[int]()
+    for faces in rings.values():
+        groove = _groove(graph, sorted(faces))
+        if groove is not None and taken.isdisjoint(faces):
+            taken |= faces
+            found.append(groove)
     return found
+
+
+def _turns_about(graph: FaceGraph, face: int, floor: int) -> bool:
+    round_face = graph.kind[face] in (Surface.CYLINDER, Surface.CONE)
+    return round_face and abs(float(graph.faces.axis[face] @ graph.faces.axis[floor])) > PARALLEL
+
+
+def _is_within(graph: FaceGraph, inner: int, outer: int) -> bool:
+    return bool(graph.faces.radius[inner] < graph.faces.radius[outer])
+
+
+def _ring_key(graph: FaceGraph, outer: int, inner: int) -> tuple[float, ...]:
+    """The same for all pieces of one ring: its axis, and both radii."""
+    faces = graph.faces
+    axis = np.round(faces.axis[outer], 4) + 0.0
+    axis = axis if tuple(axis) > (0.0, 0.0, 0.0) else -axis
+    foot = faces.origin[outer] - (faces.origin[outer] @ faces.axis[outer]) * faces.axis[outer]
+    sizes = (faces.radius[outer], faces.radius[inner])
+    return (*(axis + 0.0), *np.round(foot, 2) + 0.0, *np.round(sizes, 3))
+
+
+def _groove(graph: FaceGraph, faces: list[int]) -> Feature | None:
+    """The ring, if its walls go at least half around on both sides."""
+    floors = [f for f in faces if graph.kind[f] == Surface.PLANE]
+    outer, inner = ([f for f in faces if graph.sign[f] == side and f not in floors] for side in (-1, 1))
+    if min(float(graph.faces.u_span[side].sum()) for side in (outer, inner)) < HALF_TURN_DEGREES:
+        return None
+    axis = graph.faces.axis[floors[0]]
+    low, high = graph.extent(outer, axis)
+    radius, within = float(graph.faces.radius[outer[0]]), float(graph.faces.radius[inner[0]])
+    return Feature(
+        type="groove",
+        faces=faces,
+        body=int(graph.faces.body[floors[0]]),
+        axis=axis,
+        direction=axis,
+        size={"width": radius - within, "depth": high - low, "diameter": 2 * radius},
+        point=graph.faces.point[floors[0]],
+    )

@@ -16,6 +16,7 @@ SAME_DIRECTION = 0.9
 ALONG_OWN = 0.7  # cosine: one of the feature's own directions is taken within 45 degrees of a mouth's normal
 TOWARD_MOUTH = 0.3  # cosine: a direction leads out by a face that it meets at no flatter an angle
 OPPOSITE = -0.9
+PARALLEL_SLACK = 1e-3
 # Of looks around from its walls, how many may meet nothing: an outline sees the open all around, a shoulder most of it.
 OUTLINE = 0.5
 SHOULDER = 0.7
@@ -80,6 +81,8 @@ def _describe(graph: FaceGraph, members: list[int], around: Surroundings) -> Fea
         return None  # the outer contour of the part
     if kind == "open_pocket" and openness(graph, core, direction) > SHOULDER:
         kind = "step"
+    if kind == "step" and (out := _out_of_the_channel(graph, core, members)) is not None:
+        kind, direction = "slot", out
     low, high = graph.extent(members, direction)
     length, width = plan_size(graph, members, direction)
     floors = [f for f in core if graph.kind[f] == Surface.PLANE and graph.faces.axis[f] @ direction > 0.99]
@@ -214,7 +217,7 @@ def _classify(graph: FaceGraph, core: list[int], openings: list[Floats], necks: 
         return "closed_pocket", openings[0]
     if len(openings) == 2:
         if not opposite:
-            return _slot_or_open_pocket(core), _across(graph, core, openings)
+            return _slot_or_open_pocket(graph, core), _across(graph, core, openings)
         neck = _out_of_the_neck(graph, core, openings, necks)
         return ("slot", neck) if neck is not None else ("through_pocket", max(openings, key=_rounded))
     if len(openings) == 3 and opposite:
@@ -255,9 +258,54 @@ def _rounded(direction: Floats) -> tuple[float, ...]:
     return tuple(round(float(x), 6) + 0.0 for x in direction)
 
 
-def _slot_or_open_pocket(core: list[int]) -> str:
+def _slot_or_open_pocket(graph: FaceGraph, core: list[int]) -> str:
     """A channel with one end open is a slot; one with a longer outline is a pocket cut open at a side."""
-    return "slot" if len(core) <= 4 else "open_pocket"
+    return "slot" if len({_surface_key(graph, face) for face in core}) <= 4 else "open_pocket"
+
+
+def _out_of_the_channel(graph: FaceGraph, core: list[int], members: list[int]) -> Floats | None:
+    """The one side that a prismatic feature is open at besides its ends, or None if it is open at several: a step.
+
+    A V-slot's own walls let a tool out by many directions; that it breaks only one face of the part tells it
+    from a step, which breaks two.
+    """
+    along = _prism_axis(graph, core)
+    if along is None:
+        return None
+    sides: list[Floats] = []
+    for normal in _mouth_normals(graph, members):
+        across = normal - float(normal @ along) * along
+        size = float(np.linalg.norm(across))
+        if size > ALONG_OWN:
+            _add(sides, across / size)
+    return sides[0] if len(sides) == 1 else None
+
+
+def _prism_axis(graph: FaceGraph, core: list[int]) -> Floats | None:
+    """The direction that all faces of a feature run along, if they are at least two planes and there is one."""
+    planes = [f for f in core if graph.kind[f] == Surface.PLANE]
+    for first in planes:
+        for second in planes:
+            along = np.cross(graph.faces.axis[first], graph.faces.axis[second])
+            if np.linalg.norm(along) > ACROSS:
+                along = along / np.linalg.norm(along)
+                return along if all(_runs_along(graph, f, along) for f in core) else None
+    return None
+
+
+def _runs_along(graph: FaceGraph, face: int, along: Floats) -> bool:
+    cosine = abs(float(graph.faces.axis[face] @ along))
+    if graph.kind[face] == Surface.PLANE:
+        return cosine < PARALLEL_SLACK
+    return graph.kind[face] == Surface.CYLINDER and cosine > 1 - PARALLEL_SLACK
+
+
+def _surface_key(graph: FaceGraph, face: int) -> tuple[float, ...]:
+    """The same for faces of one surface that something cuts apart."""
+    if graph.kind[face] != Surface.PLANE:
+        return (float(face),)
+    normal = graph.faces.axis[face]
+    return (*np.round(normal, 3) + 0.0, round(float(graph.faces.origin[face] @ normal), 2) + 0.0)
 
 
 def _across(graph: FaceGraph, core: list[int], openings: list[Floats]) -> Floats:
