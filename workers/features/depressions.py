@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workers.cad.part import Bend, Curve, Floats, Surface
+from workers.features.crossing import crossing_channels
 from workers.features.enclosure import openness
 from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
@@ -20,6 +21,7 @@ PARALLEL_SLACK = 1e-3
 # Of looks around from its walls, how many may meet nothing: an outline sees the open all around, a shoulder most of it.
 OUTLINE = 0.5
 SHOULDER = 0.7
+CROSSED = 0.1
 ACROSS = 0.3  # cosine: more or less square to the channel
 
 
@@ -42,10 +44,19 @@ def find_depressions(graph: FaceGraph, around: Surroundings) -> list[Feature]:
             continue
         member = graph.flood([seed], lambda edge, a, b: _joined(graph, around, edge, a, b))
         done |= member
-        feature = _describe(graph, sorted(member), around)
-        if feature is not None:
-            found.append(feature)
+        found.extend(_features_of(graph, sorted(member), around))
     return found
+
+
+def _features_of(graph: FaceGraph, members: list[int], around: Surroundings) -> list[Feature]:
+    """What a walk over concave edges has gathered: one feature, several that cross each other, or none."""
+    feature = _describe(graph, members, around)
+    looks_closed = feature is not None and feature.type == "closed_pocket" and feature.direction is not None
+    if feature is None or (looks_closed and openness(graph, feature.faces, feature.direction) > CROSSED):
+        crossing = [_describe(graph, channel, around) for channel in crossing_channels(graph, members, mouth_normals(graph, members))]
+        if all(channel is not None for channel in crossing) and crossing:
+            return [channel for channel in crossing if channel is not None]
+    return [] if feature is None else [feature]
 
 
 def _starts_depression(graph: FaceGraph, face: int, around: Surroundings) -> bool:
@@ -117,7 +128,7 @@ def _open_directions(graph: FaceGraph, members: list[int]) -> tuple[list[Floats]
     One direction stands for each group of faces beyond the mouth. Through an opening, nothing of the
     feature is in the way; the neck of a T-slot leads out, but its own lips overhang.
     """
-    mouth = _mouth_normals(graph, members)
+    mouth = mouth_normals(graph, members)
     own = _free(graph, members, _own_directions(graph, members))
     beyond = _free(graph, members, np.array(mouth).reshape(-1, 3))
     openings: list[Floats] = []
@@ -150,7 +161,7 @@ def _nearest(candidates: Floats, normal: Floats, least: float) -> Floats | None:
     return np.asarray(candidates[int(np.lexsort((*np.round(candidates.T, 6), -toward))[0])])
 
 
-def _mouth_normals(graph: FaceGraph, members: list[int]) -> list[Floats]:
+def mouth_normals(graph: FaceGraph, members: list[int]) -> list[Floats]:
     """Outward normals of the faces beyond the feature's convex border, near that border."""
     inside = set(members)
     normals: list[Floats] = []
@@ -273,7 +284,7 @@ def _out_of_the_channel(graph: FaceGraph, core: list[int], members: list[int]) -
     if along is None:
         return None
     sides: list[Floats] = []
-    for normal in _mouth_normals(graph, members):
+    for normal in mouth_normals(graph, members):
         across = normal - float(normal @ along) * along
         size = float(np.linalg.norm(across))
         if size > ALONG_OWN:
