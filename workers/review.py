@@ -188,6 +188,8 @@ def _feature_dict(feature: Feature) -> dict[str, Any]:
     }
     if feature.steps:
         row["steps"] = feature.steps
+    if feature.pattern:
+        row["pattern"] = feature.pattern
     if feature.open_directions:
         row["open_directions"] = feature.open_directions
     if feature.parent is not None:

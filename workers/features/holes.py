@@ -187,8 +187,16 @@ def _continues(graph: FaceGraph, first: list[int], second: list[int]) -> bool:
     axis = graph.faces.axis[a]
     (low1, high1), (low2, high2) = graph.extent(first, axis), graph.extent(second, axis)
     gap = max(low1, low2) - min(high1, high2)
+    if _open_into(graph, first) & _open_into(graph, second):
+        return True  # another hole crosses this one
     # Two separate walls with a hole each are two holes; a bore nicked by a groove is one.
     return gap < 2 * graph.faces.radius[a] and gap < min(high1 - low1, high2 - low2)
+
+
+def _open_into(graph: FaceGraph, stack: list[int]) -> set[int]:
+    """The round inner walls that a stack breaks into."""
+    beyond = {other for face in stack for edge, other in graph.neighbours(face) if graph.bend[edge] == Bend.CONVEX}
+    return {f for f in beyond if graph.sign[f] < 0 and graph.kind[f] in (Surface.CYLINDER, Surface.CONE)}
 
 
 def _main_cylinder(graph: FaceGraph, stack: list[int]) -> int | None:

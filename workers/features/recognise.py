@@ -12,6 +12,8 @@ from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
 from workers.features.holes import find_holes
 from workers.features.main_axis import OPENED, main_axis
+from workers.features.patterns import find_patterns
+from workers.features.ribs import find_ribs
 from workers.features.turned import find_turned
 from workers.features.turned_axis import TurningAxis
 from workers.features.windows import find_windows
@@ -37,8 +39,9 @@ def recognise(part: Part, axis: TurningAxis | None = None) -> list[Feature]:
     convex_fillets = [f for f in fillets if f.faces[0] in convex and not _is_wall(graph, f.faces[0], convex)]
     concave = {f.faces[0] for f in fillets if f.type == "concave_fillet"}
     windows = find_windows(graph, {f for feature in turned + grooves + holes for f in feature.faces}, concave)
+    ribs = find_ribs(graph, concave, taken | {f for feature in chamfers + windows for f in feature.faces})
     around = Surroundings(
-        holes={f for feature in turned + grooves + holes + windows for f in feature.faces},
+        holes={f for feature in turned + grooves + holes + windows + ribs for f in feature.faces},
         mouth_breaks={f for feature in convex_fillets + chamfers for f in feature.faces},
         boss_edges={edge for _, loop in loops for edge in loop},
         boss_feet={graph.other(edge, floor) for floor, loop in loops for edge in loop} & concave,
@@ -47,10 +50,11 @@ def recognise(part: Part, axis: TurningAxis | None = None) -> list[Feature]:
     depressions = windows + find_depressions(graph, around)
     in_depression = {f for feature in depressions for f in feature.faces}
     fillets = [f for f in fillets if f.faces[0] not in in_depression]
-    taken |= in_depression | {f for feature in chamfers for f in feature.faces}
+    taken |= in_depression | {f for feature in chamfers + ribs for f in feature.faces}
     bosses = find_bosses(graph, loops, concave, taken)
     _attach_fillets(graph, fillets, depressions)
-    return _numbered(turned + grooves + holes + fillets + chamfers + depressions + bosses)
+    find_patterns(holes)
+    return _numbered(turned + grooves + holes + fillets + chamfers + depressions + bosses + ribs)
 
 
 def _is_wall(graph: FaceGraph, face: int, convex: set[int]) -> bool:
