@@ -27,6 +27,8 @@ def review(payload: dict[str, Any], report_stage: Callable[[str], None]) -> dict
         "part": {"name": payload["name"]},
         "process": payload["process"],
         "limits": payload["limits"],
+        "material": {"id": payload["material"]},
+        "own_rules": payload["rules"],
         "findings": [],
         "summary": {"verdict": "ok"},
         "timings_ms": {"read": 1.5, "rules": 0.5},
