@@ -124,7 +124,7 @@ FAULTS = [
         + '[overrides.limits]\ndefault = [{ severity = "minor", comparison = ">", value = "four" }]\n',
         r"overrides\[0\]\.limits\.default\[0\]\.value: Input should be a valid number",
     ),
-    (HEAD + SOURCE + EXAMPLE[EXAMPLE.index("[[rules]]") :].replace("pocket_width", "pocket_colour"), r"pocket_colour"),
+    (HEAD + SOURCE + EXAMPLE[EXAMPLE.index("[[rules]]") :].replace("narrowest_region", "pocket_colour"), r"pocket_colour"),
 ]
 
 
