@@ -33,3 +33,9 @@ def review(payload: dict[str, Any], report_stage: Callable[[str], None]) -> dict
         "summary": {"verdict": "ok"},
         "timings_ms": {"read": 1.5, "rules": 0.5},
     }
+
+
+def part_facts(payload: dict[str, Any], report_stage: Callable[[str], None]) -> dict[str, Any]:
+    """The same for part facts."""
+    review(payload | {"process": "", "limits": "", "material": None, "rules": None}, report_stage)
+    return {"schema": "rapiddraft.part-facts/1", "facts": {"volume": {"value": 0.0}}, "timings_ms": {"facts": 1.0}}
