@@ -21,6 +21,7 @@ from server.api import (
     jobs,
     metrics,
     models,
+    part_facts,
     reviews,
     tickets,
 )
@@ -69,7 +70,18 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.services = services
     problems.install(app)
-    for resource in (models, reviews, analysis_runs, jobs, admin, tickets, design_reviews, checklist, activity):
+    for resource in (
+        models,
+        part_facts,
+        reviews,
+        analysis_runs,
+        jobs,
+        admin,
+        tickets,
+        design_reviews,
+        checklist,
+        activity,
+    ):
         app.include_router(resource.router)
     for operation in (health, metrics):
         app.include_router(operation.router)

@@ -95,7 +95,7 @@ def format_of(head: bytes) -> PartFormat:
     if _IGES_START.match(head):
         return PartFormat.IGES
     if _is_binary(head):
-        if _is_binary_stl(head):
+        if not _is_utf16(head) and _is_binary_stl(head):
             return PartFormat.STL
     elif _STL_START.match(text):
         return PartFormat.STL
@@ -141,8 +141,10 @@ def _is_binary_stl(head: bytes) -> bool:
     """80 bytes of header, the number of triangles, and a first triangle of a normal and three corners."""
     if len(head) < 134 or int.from_bytes(head[80:84], "little") == 0:
         return False
-    numbers = struct.unpack("<12f", head[84:132])
-    return all(map(math.isfinite, numbers)) and max(map(abs, numbers[:3])) < 1.01 and max(map(abs, numbers)) < 1e7
+    numbers = [abs(number) for number in struct.unpack("<12f", head[84:132])]
+    # Bytes that mean something else are mostly far from any length as numbers; rounding leaves next to nothing.
+    likely = sum(number == 0 or 1e-9 < number < 1e7 for number in numbers)
+    return all(map(math.isfinite, numbers)) and max(numbers[:3]) < 1.01 and likely > len(numbers) // 2
 
 
 def _is_3mf(head: bytes) -> bool:

@@ -15,6 +15,7 @@ from server.stores import leftovers
 from server.stores.analysis_runs import AnalysisRuns
 from server.stores.dfm_review_jobs import ReviewJobs
 from server.stores.model_store import ModelStore
+from server.stores.part_facts import PartFactsStore
 from server.stores.review_store import ReviewStore
 from workers import actors
 
@@ -36,6 +37,7 @@ class Services:
         self.models = ModelStore(self.data)
         self.jobs = ReviewJobs(self.data)
         self.runs = AnalysisRuns(self.data)
+        self.part_facts = PartFactsStore(self.data)
         self.reviews = ReviewStore(self.data)
         self.admin_token: str | None = None
         self.broker: Broker | None = None

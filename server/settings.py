@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     sandbox_memory_mb: int = Field(
         1024, ge=256, description="Resident memory, in MiB, above which a sandbox child is ended."
     )
+    warm_part_facts: bool = Field(
+        True, description="Measure the facts of a part as soon as it is uploaded, before anybody asks for them."
+    )
     broker_url: str = Field(
         "",
         pattern=r"^$|^file:///.|^rediss?://.|^amqps?://.",

@@ -271,3 +271,24 @@ def halved(solid: Solid) -> Solid:
     halves = [block(2 * side, side, 2 * side, (-side, -side * low, -side)) for low in (0.0, 1.0)]
     pieces = [module("BRepAlgoAPI").BRepAlgoAPI_Common(solid.shape, half.shape).Shape() for half in halves]
     return Solid(module("BRepAlgoAPI").BRepAlgoAPI_Fuse(*pieces).Shape())
+
+
+def egg(diameter: float, length: float, height: float = 0.0) -> Solid:
+    """An ellipsoid about the z axis from `height` upwards: a surface of revolution of no elementary kind."""
+    gp = module("gp")
+    middle = (0.0, 0.0, height + length / 2)
+    frame = gp.gp_Ax2(_point(middle), gp.gp_Dir(0.0, 1.0, 0.0), gp.gp_Dir(0.0, 0.0, 1.0))
+    ellipse = gp.gp_Elips(frame, length / 2, diameter / 2)
+    arc = module("BRepBuilderAPI").BRepBuilderAPI_MakeEdge(ellipse, 0.0, math.pi).Edge()
+    ends = _point((0.0, 0.0, height)), _point((0.0, 0.0, height + length))
+    line = module("BRepBuilderAPI").BRepBuilderAPI_MakeEdge(*ends).Edge()
+    wire = module("BRepBuilderAPI").BRepBuilderAPI_MakeWire(arc, line).Wire()
+    face = module("BRepBuilderAPI").BRepBuilderAPI_MakeFace(wire).Face()
+    solid = module("BRepPrimAPI").BRepPrimAPI_MakeRevol(face, _axis((0.0, 0.0, 0.0), UP)).Shape()
+    static("BRepLib", "BRepLib", "OrientClosedSolid")(downcast("Solid")(solid))
+    return Solid(solid)
+
+
+def around_z(tool: Solid, count: int) -> list[Solid]:
+    """`count` copies of a tool, evenly spread around the z axis."""
+    return [tool.moved(degrees=360.0 * number / count) for number in range(count)]

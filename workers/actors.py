@@ -14,15 +14,14 @@ from server._atomic_json import LockTimeoutError
 from server.data_folder import DataFolder
 from server.observability.logging import log_ids
 from server.settings import Settings
-from server.stores.analysis_runs import AnalysisRuns
 from server.stores.dfm_review_jobs import Job, JobError, JobState, ReviewJobs
 from server.stores.errors import (
-    AlreadyExistsError,
     DamagedDocumentError,
     IllegalTransitionError,
     NewerDocumentError,
     NotFoundError,
 )
+from server.stores.job_results import JobResults
 from server.stores.model_store import ModelStore
 from workers import brokers
 from workers.errors import PartError
@@ -43,6 +42,7 @@ log = logging.getLogger(__name__)
 
 QUEUE = "reviews"
 REVIEW = "workers.review:review_in_sandbox"
+PART_FACTS = "workers.part_facts:part_facts_in_sandbox"
 PRELOAD = ("workers.preload",)
 MAX_ATTEMPTS = 4
 
@@ -134,7 +134,7 @@ class Reviewer:
         data = DataFolder(settings.data_dir)
         self.models = ModelStore(data)
         self.jobs = ReviewJobs(data)
-        self.runs = AnalysisRuns(data)
+        self.results = JobResults(data)
         self.rules_dir = settings.rules_dir
         self.limits = Limits(
             deadline_seconds=settings.sandbox_deadline_seconds,
@@ -189,10 +189,10 @@ class Reviewer:
             log.info("job attempt", extra=fields)
 
     def _review(self, job: Job) -> dict[str, float]:
-        """Review the part, keep the run, and return how long each stage took, in ms."""
+        """Review or measure the part, keep the result, and return how long each stage took, in ms."""
         model = self.models.get(job.model_id)
-        if self._is_reviewed(job):
-            self._end(job, JobState.SUCCEEDED, run_id=job.id)
+        if self.results.is_kept(job):
+            self._succeed(job)
             return {}
         payload = {
             "path": str(self.models.part_file(model.id)),
@@ -202,33 +202,25 @@ class Reviewer:
             "material": job.material,
             "rules": self.rules_dir,
         }
-        review: dict[str, Any] = sandbox().run(
-            REVIEW,
+        result: dict[str, Any] = sandbox().run(
+            REVIEW if job.kind == "review" else PART_FACTS,
             payload,
             # One that the machine had too little time for is not made to give way again.
             replace(self.limits, nice=0) if job.was_starved else self.limits,
             on_stage=partial(self._report_stage, job),
             should_stop=_Ended(self.jobs, job),
         )
-        try:
-            self.runs.add(model.id, job.id, review, job_id=job.id, who=job.identity)
-        except AlreadyExistsError:
-            log.info("an earlier attempt kept the run already")
-        self._end(job, JobState.SUCCEEDED, run_id=job.id)
-        timings: dict[str, float] = review.get("timings_ms", {})
+        self.results.keep(job, result)
+        self._succeed(job)
+        timings: dict[str, float] = result.get("timings_ms", {})
         return timings
 
-    def _is_reviewed(self, job: Job) -> bool:
-        """Whether an earlier attempt kept its run, and was lost before it could say so."""
-        try:
-            self.runs.get(job.model_id, job.id)
-        except NotFoundError:
-            return False
-        return True
+    def _succeed(self, job: Job) -> JobState:
+        return self._end(job, JobState.SUCCEEDED, run_id=self.results.run_id(job))
 
     def _end_without_attempt(self, job: Job) -> None:
-        if self._is_reviewed(job):
-            self._end(job, JobState.SUCCEEDED, run_id=job.id)
+        if self.results.is_kept(job):
+            self._succeed(job)
         else:
             self._end(job, JobState.DEAD, WORKER_LOST_EACH_TIME)
 

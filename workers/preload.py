@@ -3,17 +3,22 @@
 Nothing here computes: a child forked from a process that has meshed or cast rays could hang.
 """
 
+import lxml.etree  # trimesh imports these two when it first sees a 3MF
+import networkx
 import numpy.ma  # numpy.unique imports it at its first use
 
+import workers.part_facts
 import workers.review
 from workers.cad.binding import module
 from workers.rules.rule_book import PROCESSES, load_materials, load_rules
 
-__all__ = ["numpy", "workers"]
+__all__ = ["lxml", "networkx", "numpy", "workers"]
 
 _KERNEL_PACKAGES = (
-    "BRep", "BRepAdaptor", "BRepBndLib", "BRepGProp", "BRepMesh", "BRepTools", "Bnd", "GCPnts", "GProp",
-    "GeomAbs", "IFSelect", "IntCurvesFace", "STEPControl", "TopAbs", "TopExp", "TopLoc", "TopoDS", "gp",
+    "BRep", "BRepAdaptor", "BRepBndLib", "BRepBuilderAPI", "BRepGProp", "BRepLib", "BRepMesh", "BRepTools", "BinTools",
+    "Bnd", "GCPnts", "GProp", "GeomAbs", "IFSelect", "IGESControl", "IntCurvesFace", "Quantity", "STEPCAFControl",
+    "STEPControl", "ShapeCustom", "TCollection", "TDF", "TDataStd", "TDocStd", "TopAbs", "TopExp", "TopLoc", "TopoDS",
+    "XCAFApp", "XCAFDoc", "gp",
 )  # fmt: skip
 
 for _package in _KERNEL_PACKAGES:

@@ -17,7 +17,6 @@ from server.clock import now
 from server.data_folder import DataFolder
 from server.observability.logging import log_ids
 from server.settings import Settings
-from server.stores.analysis_runs import AnalysisRuns
 from server.stores.dfm_review_jobs import Job, JobError, JobState, ReviewJobs
 from server.stores.documents import Document
 from server.stores.errors import (
@@ -27,6 +26,7 @@ from server.stores.errors import (
     NotFoundError,
     RevisionConflictError,
 )
+from server.stores.job_results import JobResults
 from workers import actors, brokers
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Reconciler:
         self._broker = broker
         self._data = DataFolder(settings.data_dir)
         self._jobs = ReviewJobs(self._data)
-        self._runs = AnalysisRuns(self._data)
+        self._results = JobResults(self._data)
         self._ended: dict[str, object] = {}  # versions of jobs seen to have ended: not read again
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
@@ -131,9 +131,8 @@ class Reconciler:
                 self._close(found, JobState.FAILED, actors.model_removed(NotFoundError("model", job.model_id)))
             elif has_message:
                 return False
-            elif self._is_reviewed(job):
-                reason = "an earlier attempt kept the review, and was lost before it could say so"
-                self._jobs.transition(job.id, JobState.SUCCEEDED, reason=reason, run_id=job.id, revision=found.revision)
+            elif self._results.is_kept(job):
+                self._succeed(found)
             elif given_up:
                 self._close(found, JobState.DEAD, actors.WORKER_LOST_EACH_TIME)
             else:
@@ -146,12 +145,11 @@ class Reconciler:
             return False
         return True
 
-    def _is_reviewed(self, job: Job) -> bool:
-        try:
-            self._runs.get(job.model_id, job.id)
-        except NotFoundError:
-            return False
-        return True
+    def _succeed(self, found: Document[Job]) -> None:
+        job = found.content
+        reason = "an earlier attempt kept the result, and was lost before it could say so"
+        run_id = self._results.run_id(job)
+        self._jobs.transition(job.id, JobState.SUCCEEDED, reason=reason, run_id=run_id, revision=found.revision)
 
     def _close(self, found: Document[Job], state: JobState, error: JobError) -> None:
         job = found.content

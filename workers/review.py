@@ -7,8 +7,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
 
-import numpy as np
-
 from workers.cad.binding import kernel_name_and_version
 from workers.cad.part import Part
 from workers.cad.read_file import read_file
@@ -18,6 +16,7 @@ from workers.facts.measure import measure_facts
 from workers.facts.meshes import facts_of_mesh
 from workers.features.feature import Feature
 from workers.features.recognise import recognise
+from workers.plain_json import plain
 from workers.process_choice import ProcessChoice, choose_process, processes_of
 from workers.rules.anchor import place_of
 from workers.rules.evaluate import Undecided, evaluate
@@ -97,7 +96,7 @@ def review(
         "summary": summarise(findings),
         "timings_ms": clock.timings,
     }
-    return dict(_plain(result))
+    return dict(plain(result))
 
 
 def review_in_sandbox(payload: dict[str, Any], report_stage: Callable[[str], None]) -> dict[str, Any]:
@@ -195,16 +194,3 @@ def _feature_dict(feature: Feature) -> dict[str, Any]:
     if feature.parent is not None:
         row["parent"] = feature.parent.id
     return row
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    """Plain JSON types, floats rounded to a nanometre so that equal parts give equal bytes."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.integer):
-        return int(value)
-    if isinstance(value, float | np.floating):
-        return round(float(value), 6) + 0.0
-    return value

@@ -7,9 +7,9 @@ from dramatiq.errors import BrokerError
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
+from server.api.job_answers import problem_of_queue
 from server.api.openapi import needs_token
 from server.api.parameters import DEFAULT_LIMIT, ULID, Cursor, IdentityDep, JobId, Limit, ServicesDep
-from server.api.reviews import problem_of_queue
 from server.problems import Problem, responses
 from server.stores.dfm_review_jobs import Job, JobState, JobUnderWayError
 from server.stores.errors import IllegalTransitionError

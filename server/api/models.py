@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from server.api import upload
+from server.api import part_facts, upload
 from server.api.openapi import needs_token
-from server.api.parameters import DEFAULT_LIMIT, Cursor, IdentityDep, Limit, ModelId, ServicesDep
+from server.api.parameters import DEFAULT_LIMIT, Cursor, IdentityDep, Limit, ModelId, RequestIdDep, ServicesDep
 from server.api.revisions import CONDITIONAL, HeldRevisions, shown
 from server.middleware.body_limit import too_large
 from server.part_format import EXPORT_STEP, NotAPartError
@@ -56,6 +56,7 @@ async def upload_model(
     response: Response,
     services: ServicesDep,
     identity: IdentityDep,
+    request_id: RequestIdDep,
     name: Annotated[  # noqa: ARG001 - read by `upload`, documented here
         str | None, Query(description="The file's name for display, for a raw body.")
     ] = None,
@@ -67,6 +68,8 @@ async def upload_model(
     are answered 200 with the model that has them.
     """
     model, is_new = await _receive(request, services, identity)
+    if is_new and services.settings.warm_part_facts:
+        await run_in_threadpool(part_facts.warm_up, services, model.id, request_id, identity)
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"/api/models/{model.id}"
     return model

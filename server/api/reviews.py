@@ -1,14 +1,14 @@
 """Reviews: ask for one, and wait for it or be told where it will be."""
 
 import logging
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
-from server import problems
+from server.api.job_answers import accepted, job_headers, problem_of, problem_of_queue, wait_for
 from server.api.openapi import needs_token
 from server.api.parameters import IdentityDep, ModelId, RequestIdDep, ServicesDep
 from server.api.review_document import Review
@@ -19,7 +19,6 @@ from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Mat
 from server.services import Services
 from server.stores.dfm_review_jobs import Job, JobState
 from workers.actors import NotQueuedError, put_on_queue
-from workers.file_broker import QueueDiskFullError
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +95,7 @@ async def review_model(
     with log_ids(model_id=model_id):
         await run_in_threadpool(services.models.get, model_id)
         job, is_new = await run_in_threadpool(_ask, services, model_id, wanted, request_id, identity)
-        waited_for = await _wait(services, job, preferences)
+        waited_for = await wait_for(services, job, preferences)
         answer = await _answer(services, waited_for or job, preferences)
         answer.headers["Job-Shared"] = "false" if is_new else "true"
         return answer
@@ -138,73 +137,14 @@ def _ask(services: Services, model_id: str, wanted: ReviewRequest, request_id: s
     return job, True
 
 
-def problem_of_queue(error: NotQueuedError) -> Problem:
-    """The problem for a job that could not be put on the queue."""
-    cause = error.__cause__
-    if isinstance(cause, QueueDiskFullError) or (cause and problems.is_disk_full(cause)):
-        return problems.disk_full()
-    why = error.error
-    headers = {"Retry-After": "5"}
-    return Problem(503, why.code, why.detail, title=why.title, advice=why.advice, job=error.job.id, headers=headers)
-
-
-async def _wait(services: Services, job: Job, preferences: Prefer) -> Job | None:
-    """The job once it ended, or None if that took longer than the client or the service waits."""
-    seconds = services.settings.review_wait_seconds
-    if preferences.wait is not None:
-        seconds = min(seconds, preferences.wait)
-    elif preferences.respond_async:
-        seconds = 0
-    if seconds <= 0 or services.waiter is None:
-        return None
-    return await services.waiter.wait(job.id, seconds)
-
-
 async def _answer(services: Services, job: Job, preferences: Prefer) -> Response:
     if job.state is JobState.SUCCEEDED and job.run_id:
         run = await run_in_threadpool(services.runs.get, job.model_id, job.run_id)
         headers = {
             "Content-Location": f"/api/models/{job.model_id}/analysis-runs/{job.run_id}",
-            **_common_headers(job, preferences, accepted=False),
+            **job_headers(job, preferences, is_accepted=False),
         }
         return JSONResponse(run.review, headers=headers)
     if job.state.is_final:
         raise problem_of(job)
-    headers = {
-        "Location": f"/api/jobs/{job.id}",
-        "Retry-After": "1",
-        **_common_headers(job, preferences, accepted=True),
-    }
-    return JSONResponse(job.model_dump(mode="json"), 202, headers)
-
-
-def _common_headers(job: Job, preferences: Prefer, *, accepted: bool) -> dict[str, str]:
-    applied = []
-    if preferences.respond_async and accepted:
-        applied.append("respond-async")
-    if preferences.wait is not None:
-        applied.append(f"wait={preferences.wait}")
-    headers = {"Link": f'</api/jobs/{job.id}>; rel="status"', "Vary": "Prefer"}
-    if applied:
-        headers["Preference-Applied"] = ", ".join(applied)
-    return headers
-
-
-# Any other code is about the part, and the client's to act on.
-_STATUS = {
-    "worker_lost": 503,
-    "internal_error": 500,
-    "storage_error": 500,
-    "not_queued": 503,
-    "model_removed": 404,
-    "rules_not_usable": 503,
-}
-
-
-def problem_of(job: Job) -> Problem:
-    """The problem that a job without a result is answered with."""
-    if job.state is JobState.CANCELLED or job.error is None:
-        return Problem(409, "job_cancelled", f"Job {job.id} was cancelled.", job=job.id)
-    members: dict[str, Any] = {"advice": job.error.advice, "job": job.id}
-    status = _STATUS.get(job.error.code, 422)
-    return Problem(status, job.error.code, job.error.detail, title=job.error.title, **members)
+    return accepted(job, preferences)

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import takewhile
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -31,6 +32,11 @@ from server.stores.paging import Page, ids_in, page_of
 from workers.file_broker import wake
 
 log = logging.getLogger(__name__)
+
+
+PART_FACTS = "part-facts"
+
+JobKind = Literal["review", "part_facts"]
 
 
 class JobState(StrEnum):
@@ -100,6 +106,7 @@ class Job(BaseModel):
     """A review that was asked for, and what became of it."""
 
     id: str = Field(description="ULID; the run that the job leads to has the same one.")
+    kind: JobKind = Field("review", description="A review, or only the part's facts, which no limits bear upon.")
     model_id: str
     process: Process
     limits: LimitSet
@@ -165,21 +172,29 @@ class ReviewJobs:
         request_id: str,
         identity: str,
         material: Material | None = None,
+        kind: JobKind = "review",
     ) -> tuple[Job, bool]:
         """The job for this review, and whether it is new: while one is under way, there is no other.
 
         Raises NotFoundError for the model too.
         """
         with self._in_flight(model_id) as in_flight:
-            under_way = self._under_way(in_flight, _configuration(process, limits, material))
+            job = _new_job(model_id, process, limits, material, request_id=request_id, identity=identity)
+            job = job.model_copy(update={"kind": kind})
+            under_way = self._under_way(in_flight, _configuration(job))
             if under_way is not None:
                 return under_way, False
-            job = _new_job(model_id, process, limits, material, request_id=request_id, identity=identity)
             # Named before it is written: a name without a job is harmless, but a job without a name could
             # be joined by nobody.
             self._name(in_flight, job)
             self._documents.create(self._path(job.id), job)
         return job, True
+
+    def latest_for_facts(self, model_id: str) -> Job | None:
+        """The latest job that was to measure the model's facts. Raises NotFoundError for the model."""
+        with self._in_flight(model_id) as in_flight:
+            job_id = in_flight.jobs.get(PART_FACTS)
+        return self._if_readable(job_id) if job_id else None
 
     def create(self, model_id: str, process: Process, limits: LimitSet, *, request_id: str, identity: str) -> Job:
         """Write down that a review is wanted, whatever else is under way."""
@@ -277,7 +292,7 @@ class ReviewJobs:
 
         job = self.get(job_id)
         with self._in_flight(job.model_id) as in_flight:
-            under_way = self._under_way(in_flight, _configuration(job.process, job.limits, job.material))
+            under_way = self._under_way(in_flight, _configuration(job))
             if under_way is not None and under_way.id != job_id:
                 raise JobUnderWayError(job_id, under_way.id)
             self._name(in_flight, job)
@@ -346,12 +361,15 @@ class ReviewJobs:
         return job if job and not job.state.is_final else None
 
     def _name(self, in_flight: _InFlight, job: Job) -> None:
-        jobs = in_flight.jobs | {_configuration(job.process, job.limits, job.material): job.id}
+        jobs = in_flight.jobs | {_configuration(job): job.id}
         write_json_atomic(in_flight.path, jobs)
 
 
-def _configuration(process: Process, limits: LimitSet, material: Material | None) -> str:
-    return f"{process}/{limits}/{material}" if material else f"{process}/{limits}"
+def _configuration(job: Job) -> str:
+    """What one job under way does for all who ask for it."""
+    if job.kind == "part_facts":
+        return PART_FACTS
+    return "/".join(filter(None, (job.process, job.limits, job.material)))
 
 
 def _new_job(

@@ -8,7 +8,7 @@ from typing import Any
 
 from server._atomic_json import LockTimeoutError, with_file_lock
 from server.data_folder import DataFolder
-from server.stores import activity_log, damage
+from server.stores import activity_log, damage, part_facts
 from server.stores.activity_log import ActivityLog, BadLineError, Entry, parse
 from server.stores.analysis_runs import RUN_KIND
 from server.stores.checklists import CHECKLIST_KIND
@@ -113,6 +113,9 @@ def _look_at(data: DataFolder, model_id: str) -> Checked:
         stored = _understood(data, path, kind, checked)
         if stored is not None and kind is not OLD_TICKETS_KIND:
             there[path.relative_to(folder).with_suffix("").as_posix()] = stored
+    if (folder / part_facts.FILE).exists():
+        # Not in the log: they follow from the part.
+        _understood(data, folder / part_facts.FILE, part_facts.PART_FACTS_KIND, checked)
     told = _against_log(_name(data, folder), chain, there)
     checked.findings += chain.torn(is_told_of=any(finding.bad for finding in told)) + told
     if MODEL in there and not _is_part(folder / "part.step", there[MODEL].content.get("sha256")):

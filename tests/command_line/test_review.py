@@ -89,3 +89,42 @@ def test_output_that_cannot_be_written_is_no_finding() -> None:
     run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120, check=False)
     assert run.returncode == 2
     assert "No space left" in run.stderr
+
+
+def test_the_material_can_be_given() -> None:
+    result = json.loads(rapiddraft("review", SAMPLE, "--json", "--material", "abs").stdout)
+    assert (result["material"]["id"], result["material"]["assumed"]) == ("abs", False)
+    assert {f["severity"] for f in result["findings"] if f["rule"] == "wall-thin"} == {"critical"}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "known"),
+    [
+        ("--material", "wood", "aluminium-6061-t6"),
+        ("--limits", "lax", "default, mtk"),
+        ("--rules", "/nowhere", "/nowhere"),
+    ],
+)
+def test_what_there_is_not_is_refused_with_what_there_is(option: str, value: str, known: str) -> None:
+    run = rapiddraft("review", SAMPLE, option, value)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert known in run.stderr
+
+
+def test_a_shops_rules_come_by_option_or_by_setting(tmp_path: Path) -> None:
+    own = tmp_path / "shop.toml"
+    own.write_text('process = "cnc_milling"\n[[switched_off]]\nid = "wall-thin"\nreason = "Ours are thin."\n')
+    by_option = rapiddraft("review", SAMPLE, "--json", "--rules", own)
+    by_setting = rapiddraft("review", SAMPLE, "--json", RAPIDDRAFT_RULES_DIR=str(tmp_path))
+    for run in (by_option, by_setting):
+        result = json.loads(run.stdout)
+        assert result["switched_off"] == [{"rule": "wall-thin", "reason": "Ours are thin."}]
+        assert "wall-thin" not in {finding["rule"] for finding in result["findings"]}
+
+
+def test_a_faulty_rule_file_ends_it_with_the_place(tmp_path: Path) -> None:
+    own = tmp_path / "shop.toml"
+    own.write_text('process = "cnc_milling"\n[[switched_off]]\nid = "wall-thin"\n')
+    run = rapiddraft("review", SAMPLE, "--rules", own)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "shop.toml: switched_off[0].reason: Field required" in run.stderr

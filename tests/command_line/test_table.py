@@ -37,3 +37,16 @@ def test_a_narrow_terminal_still_shows_every_column() -> None:
 
 def test_a_part_without_findings() -> None:
     assert "No findings." in printed(reviewed(block(60.0, 40.0, 30.0)))
+
+
+def test_the_material_and_what_is_not_decided_are_shown_in_80_columns() -> None:
+    part = block(60.0, 40.0, 30.0).cut(drill(5.0, 10.0, (30.0, 20.0, 30.0)))
+    text = printed(reviewed(part, material="abs"), width=80)
+    assert "material: ABS" in text
+    assert "Not decided:" in text and "thread-depth" in text and "no thread is declared" in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert "not given, limits for metal" in " ".join(printed(reviewed(part), width=80).split())
+
+
+def test_nothing_is_said_of_undecided_rules_where_all_are_decided() -> None:
+    assert "Not decided" not in printed(reviewed(bracket()) | {"undecided": []})

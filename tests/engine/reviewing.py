@@ -16,13 +16,14 @@ def reviewed(
     limits: str = "default",
     unit: str = "MM",
     *,
+    process: str = "cnc_milling",
     material: str | None = None,
     own: Path | None = None,
 ) -> Review:
     """The review of a solid, by way of a STEP file; `own` is a shop's file or folder of rules."""
     with TemporaryDirectory() as folder:
         path = solid.write_step(Path(folder) / "part.step", unit)
-        return review(path, "part.step", "cnc_milling", limits, material=material, own=own)
+        return review(path, "part.step", process, limits, material=material, own=own)
 
 
 def features(result: Review, *types: str) -> list[dict[str, Any]]:

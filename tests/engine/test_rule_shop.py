@@ -124,7 +124,7 @@ FAULTS = [
         + '[overrides.limits]\ndefault = [{ severity = "minor", comparison = ">", value = "four" }]\n',
         r"overrides\[0\]\.limits\.default\[0\]\.value: Input should be a valid number",
     ),
-    (HEAD + SOURCE + EXAMPLE[EXAMPLE.index("[[rules]]") :].replace("pocket_width", "pocket_colour"), r"pocket_colour"),
+    (HEAD + SOURCE + EXAMPLE[EXAMPLE.index("[[rules]]") :].replace("narrowest_region", "pocket_hue"), "pocket_hue"),
 ]
 
 
@@ -133,7 +133,7 @@ def test_a_faulty_file_is_named_with_the_place_and_what_is_expected(tmp_path: Pa
     (tmp_path / "shop.toml").write_text(text)
     with pytest.raises(RuleFileError, match=complaint) as refused:
         probe.rules_version({"rules": str(tmp_path)}, lambda _stage: None)
-    assert "shop.toml" in str(refused.value) or "pocket_colour" in str(refused.value)
+    assert "shop.toml" in str(refused.value) or "pocket_hue" in str(refused.value)
 
 
 def test_a_folder_that_is_not_there_is_named() -> None:

@@ -53,6 +53,22 @@ def test_it_says_what_its_sandbox_can_do_and_stops_in_order(worker: "subprocess.
     assert not beat_file.exists()
 
 
+def test_faulty_rules_of_a_shop_are_in_its_sign_of_life(tmp_path: Path) -> None:
+    rules, data = tmp_path / "rules", tmp_path / "data"
+    rules.mkdir()
+    (rules / "shop.toml").write_text('process = "cnc_milling"\n[[overrides]]\nid = "hole-dept"\n')
+    environment = {**os.environ, "RAPIDDRAFT_DATA_DIR": str(data), "RAPIDDRAFT_RULES_DIR": str(rules)}
+    process = subprocess.Popen([sys.executable, "-m", "workers"], cwd=PROJECT, env=environment)
+    try:
+        (beat_file,) = until(lambda: list((data / "run" / "workers").glob("*.json")), "it gives a sign of life", 60)
+        beat = json.loads(beat_file.read_text())
+    finally:
+        process.kill()
+        process.wait()
+    assert beat["kernel"]["ok"] and not beat["rules"]["ok"]
+    assert "shop.toml: overrides[0].id: there is no rule 'hole-dept'" in beat["rules"]["detail"]
+
+
 def test_a_second_signal_ends_it_at_once() -> None:
     code = (
         "import time; from workers.__main__ import _StopSignals; stop = _StopSignals(); print('ready', flush=True)\n"

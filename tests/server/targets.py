@@ -27,7 +27,15 @@ def review(payload: dict[str, Any], report_stage: Callable[[str], None]) -> dict
         "part": {"name": payload["name"]},
         "process": payload["process"],
         "limits": payload["limits"],
+        "material": {"id": payload["material"]},
+        "own_rules": payload["rules"],
         "findings": [],
         "summary": {"verdict": "ok"},
         "timings_ms": {"read": 1.5, "rules": 0.5},
     }
+
+
+def part_facts(payload: dict[str, Any], report_stage: Callable[[str], None]) -> dict[str, Any]:
+    """The same for part facts."""
+    review(payload | {"process": "", "limits": "", "material": None, "rules": None}, report_stage)
+    return {"schema": "rapiddraft.part-facts/1", "facts": {"volume": {"value": 0.0}}, "timings_ms": {"facts": 1.0}}

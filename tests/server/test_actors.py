@@ -88,6 +88,15 @@ def test_a_part_that_cannot_be_reviewed(
     assert ask(client, "good")[0] == 200
 
 
+@pytest.mark.usefixtures("worker")
+def test_material_and_the_shops_rules_reach_the_engine(client: TestClient) -> None:
+    url = f"/api/models/{upload(client, 'good')}/dfm/review-v2"
+    review = client.post(url, json={"material": "abs"}).json()
+    assert (review["material"], review["own_rules"]) == ({"id": "abs"}, "")
+    (run,) = client.get(url.replace("dfm/review-v2", "analysis-runs")).json()["items"]
+    assert run["material"] == {"id": "abs"}
+
+
 def send(services: Services, job: Job) -> None:
     assert services.broker is not None
     actors.enqueue_review(services.broker, job)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -246,3 +247,30 @@ def test_prefer(headers: list[str], understood: Prefer) -> None:
 @given(st.lists(st.text()))
 def test_prefer_takes_anything(headers: list[str]) -> None:
     parse_prefer(headers)
+
+
+def test_each_material_is_a_review_of_its_own(client: TestClient, model_id: str, services: Services) -> None:
+    def ask(**body: str) -> str:
+        headers = {"Prefer": "respond-async"}
+        answer = client.post(f"/api/models/{model_id}/dfm/review-v2", json=body, headers=headers)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["id"])
+
+    metal, plastic = ask(), ask(material="abs")
+    assert metal != plastic == ask(material="abs")
+    assert (services.jobs.get(metal).material, services.jobs.get(plastic).material) == (None, "abs")
+
+
+def test_a_shops_own_limits_and_materials_can_be_asked_for(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_text(
+        'process = "cnc_milling"\n[configurations]\nfine = "default"\n'
+        '[[materials]]\nid = "ours"\nname = "Ours"\nfamily = "metal"\ndensity = 1.0\n'
+        'source = "us"\nurl = "https://us.example"\n'
+    )
+    app = create_app(settings.model_copy(update={"rules_dir": str(tmp_path)}))
+    with TestClient(app) as client:
+        client.headers["Authorization"] = f"Bearer {app.state.services.admin_token}"
+        model = client.post("/api/models?name=part.step", content=STEP).json()["id"]
+        for body, status in (({"limits": "fine"}, 202), ({"material": "ours"}, 202), ({"limits": "finer"}, 422)):
+            answer = client.post(f"/api/models/{model}/dfm/review-v2", json=body, headers={"Prefer": "respond-async"})
+            assert answer.status_code == status, answer.text

@@ -24,10 +24,10 @@ from starlette.types import Message
 from server.api.upload import DEFAULT_NAME, MAX_NAME_CHARACTERS, display_name
 from server.data_folder import DataFolder
 from server.main import create_app
+from server.part_format import HEAD_BYTES, NotAPartError, PartFormat, format_of
 from server.services import Services
 from server.settings import Settings
 from server.stores.model_store import ModelStore
-from server.stores.part_format import HEAD_BYTES, what_instead_of_step
 from tests.server.conftest import MIB, STEP, step
 
 HOSTILE = Path("/work/shared/parts/hostile")
@@ -150,10 +150,11 @@ def test_other_fields_are_limited_too(client: TestClient, data: DataFolder, sett
     assert_nothing_left(data)
 
 
-def zipped() -> bytes:
+def zipped(*names: str) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("part.step", STEP)
+        for name in names or ("part.step",):
+            archive.writestr(name, STEP)
     return buffer.getvalue()
 
 
@@ -162,10 +163,6 @@ NOT_STEP = {
     "a zip archive": zipped(),
     "a gzip archive": b"\x1f\x8b\x08\x00" + bytes(20),
     "a PDF document": b"%PDF-1.7\n%\xe2\xe3",
-    "an ASCII STL": b"solid cube\n facet normal 0 0 1\n",
-    "a binary STL": b"exported".ljust(80) + (1).to_bytes(4, "little") + random.Random(2).randbytes(48) + bytes(2),
-    "an IGES file": b"Bracket from CAD".ljust(72) + b"S      1\n" + b"1H,,1H;".ljust(72) + b"G      1\n",
-    "a Wavefront OBJ": b"# blender\no cube\nv 1.0 2.0 3.0\n",
     "UTF-16 text": STEP.decode().encode("utf-16"),
     "UTF-16 text (": STEP.decode().encode("utf-16-le"),
     "a JPEG image": b"\xff\xd8\xff\xe0\x00\x10JFIF",
@@ -200,7 +197,45 @@ def test_not_step_names_what_was_seen(client: TestClient, data: DataFolder, seen
     ],
 )
 def test_step_is_let_through(head: bytes) -> None:
-    assert what_instead_of_step(head) is None
+    assert format_of(head) is PartFormat.STEP
+
+
+PARTS = {
+    PartFormat.STEP: STEP,
+    PartFormat.IGES: b"Bracket from CAD".ljust(72) + b"S      1\n" + b"1H,,1H;".ljust(72) + b"G      1\n",
+    PartFormat.BREP: b"DBRep_DrawableShape\n\nCASCADE Topology V3, (c) Open Cascade\n",
+    PartFormat.STL: b"exported".ljust(80) + (1).to_bytes(4, "little") + bytes(48) + b"\x1f\x00",
+    PartFormat.OBJ: b"# blender\no cube\nv 1.0 2.0 3.0\n",
+    PartFormat.THREEMF: zipped("3D/3dmodel.model"),
+    PartFormat.PLY: b"ply\r\nformat ascii 1.0\n",
+    PartFormat.GLB: b"glTF\2\0\0\0",
+}
+
+
+@pytest.mark.parametrize("kind", PartFormat)
+def test_every_format_is_told_from_its_content_and_kept(client: TestClient, kind: PartFormat) -> None:
+    answer = client.post("/api/models", files={"file": ("part.step", PARTS[kind])})
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["format"] == kind.value
+    assert client.get(f"/api/models/{answer.json()['id']}").json()["format"] == kind.value
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"solid of many colours\nfacet normal 0 0 1\n",
+        b"\nOpen CASCADE Topology V4, (c) Open Cascade\nLocations 0\n\0\0",
+        zipped("[Content_Types].xml"),
+    ],
+)
+def test_other_spellings_of_formats_are_let_through(head: bytes) -> None:
+    assert format_of(head) in (PartFormat.STL, PartFormat.BREP, PartFormat.THREEMF)
+
+
+@pytest.mark.parametrize("names", [("word/document.xml",), ("[Content_Types].xml", "xl/workbook.xml")])
+def test_documents_of_an_office_suite_are_no_3mf(names: tuple[str, ...]) -> None:
+    with pytest.raises(NotAPartError, match="zip archive"):
+        format_of(zipped(*names))
 
 
 def test_a_large_upload_that_is_not_step_is_refused_early(client: TestClient, services: Services) -> None:
@@ -219,7 +254,8 @@ def test_hostile_parts_are_refused_or_stored(client: TestClient) -> None:
         if path.stat().st_size <= 2 * MIB
     }
     refused = {name for name, status in statuses.items() if status == 415}
-    assert {"pdf.step", "zip.stp", "bom_utf16.stp", "stl_named_step.stp", "empty.stp"} <= refused
+    assert {"pdf.step", "zip.stp", "bom_utf16.stp", "random_bytes.stp", "empty.stp"} <= refused
+    assert statuses["stl_named_step.stp"] == 201
     assert set(statuses.values()) <= {201, 200, 415}
     assert statuses["truncated_half.stp"] == 201
 

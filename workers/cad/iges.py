@@ -1,4 +1,7 @@
-"""Reading an IGES file into a kernel shape, in mm. IGES mostly holds faces without solids: they are sewn later."""
+"""Reading an IGES file into a kernel shape, in mm.
+
+IGES mostly holds faces without solids: they are sewn later.
+"""
 
 from pathlib import Path
 

@@ -33,7 +33,7 @@ def load_mesh(content: bytes, kind: PartFormat) -> tuple[trimesh.Trimesh, str]:
     if kind is PartFormat.STL:
         _check_count(content)
     try:
-        scene = trimesh.load_scene(io.BytesIO(content), file_type=kind.value, skip_materials=True)
+        scene = trimesh.load_scene(io.BytesIO(content), file_type=kind.value, process=False, skip_materials=True)
         mesh = scene.to_mesh() if scene.geometry else trimesh.Trimesh()
     except MemoryError:
         raise
@@ -76,10 +76,15 @@ def _units(scene: trimesh.Scene, kind: PartFormat) -> tuple[float, str]:
 
 
 def _check_count(content: bytes) -> None:
-    """Refuse a binary STL with too many triangles before it is read."""
+    """Refuse a binary STL with too many triangles, or not as many as it says, before it is read."""
     count = int.from_bytes(content[80:84], "little")
-    if len(content) == 84 + 50 * count and count > MOST_TRIANGLES:
+    is_whole = len(content) == 84 + 50 * count
+    if is_whole and count > MOST_TRIANGLES:
         raise _too_many(count)
+    if not is_whole and content.lstrip()[:5].lower() != b"solid":
+        held = max(0, len(content) - 84) // 50
+        reason = f"The STL file is incomplete: it says that it has {count:,} triangles, and has {held:,}."
+        raise PartError("unreadable", reason, _EXPORT_AGAIN)
 
 
 def _check_archive(content: bytes) -> None:

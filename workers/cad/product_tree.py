@@ -6,7 +6,6 @@ from workers.cad.binding import enum_value, label_name, module, new_label_sequen
 from workers.cad.placement import placement_of
 from workers.cad.shape_file import NamedShape
 
-
 _KINDS_OF_SHAPE = ("COMPOUND", "COMPSOLID", "SOLID", "SHELL", "FACE", "ASSEMBLY")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from workers.cad.binding import enum_value, module, new_text_sequence
 from workers.cad.product_tree import new_document, product_tree
 from workers.cad.shape_file import ShapeFile, checked, unreadable
+from workers.cad.step_units import length_units
 
 
 def read_step(path: Path) -> ShapeFile:
@@ -16,15 +17,18 @@ def read_step(path: Path) -> ShapeFile:
         getattr(reader, f"Set{unwanted}Mode")(False)
     if reader.ReadFile(str(path)) != enum_value("IFSelect", "IFSelect_ReturnStatus", "IFSelect_RetDone"):
         raise unreadable("STEP")
-    units = _units_in_file(reader.ChangeReader())
-    reader.Transfer(document)
     plain = reader.ChangeReader()
+    units = _units_in_file(plain)
+    reader.Transfer(document)
     shape = checked(plain.OneShape() if plain.NbShapes() else None, "STEP")
-    return ShapeFile(shape, "STEP", units, product_tree(document))
+    tree = product_tree(document)
+    if any(root.children for root in tree):
+        units |= length_units(path.read_bytes())
+    return ShapeFile(shape, "STEP", ", ".join(sorted(units)) or "unknown", tree)
 
 
-def _units_in_file(reader: Any) -> str:  # noqa: ANN401
+def _units_in_file(reader: Any) -> set[str]:  # noqa: ANN401
+    """Those of the first product."""
     lengths, angles, solid_angles = new_text_sequence(), new_text_sequence(), new_text_sequence()
     reader.FileUnits(lengths, angles, solid_angles)
-    names = {lengths.Value(i).ToCString() for i in range(1, lengths.Length() + 1)}
-    return ", ".join(sorted(names)) or "unknown"
+    return {lengths.Value(i).ToCString() for i in range(1, lengths.Length() + 1)}

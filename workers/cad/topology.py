@@ -9,6 +9,7 @@ import numpy as np
 from workers.cad.binding import curve_on_surface, enum_value, module, new_shape_map, static
 from workers.cad.explore import explore
 from workers.cad.part import Bend, Curve, Edges, Floats, Ints, Surface
+from workers.cad.swept import elementary_of_swept
 
 # Faces that meet at less than this are taken as tangent; modellers write tangency to about 0.1 degrees.
 SMOOTH_DEGREES = 1.0
@@ -67,7 +68,9 @@ class _Surface:
         self.face = face
         self.reversed = face.Orientation() == _REVERSED
         self.adaptor = module("BRepAdaptor").BRepAdaptor_Surface(face, True)
-        self.kind = _SURFACES.get(self.adaptor.GetType(), Surface.FREEFORM)
+        # What is read off; a cylinder that was written as a swept line is one, but keeps its own parameters.
+        self.elementary = elementary_of_swept(face) if self.adaptor.GetType() in _SWEPT else self.adaptor
+        self.kind = _SURFACES.get(self.elementary.GetType(), Surface.FREEFORM)
         self.origin = self.outward_axis = (0.0, 0.0, 0.0)
         self.radius = self.minor_radius = self.half_angle = self.u_span = 0.0
         self.sign = 0
@@ -77,12 +80,14 @@ class _Surface:
             self._read_elementary()
 
     def _read_elementary(self) -> None:
-        surface = getattr(self.adaptor, self.kind.name.capitalize())()
+        surface = getattr(self.elementary, self.kind.name.capitalize())()
         position = surface.Position()
         location, direction = position.Location(), position.Direction()
         self.origin = (location.X(), location.Y(), location.Z())
-        outward = 1 if position.Direct() != self.reversed else -1
         axis = (direction.X(), direction.Y(), direction.Z())
+        outward = 1 if position.Direct() != self.reversed else -1
+        if self.elementary is not self.adaptor:
+            outward = self._outward_of_swept(surface, axis)
         if self.kind == Surface.PLANE:
             self.outward_axis = (axis[0] * outward, axis[1] * outward, axis[2] * outward)
             return
@@ -124,6 +129,23 @@ class _Surface:
         gauss = (second[0] * second[2] - second[1] ** 2) / area
         root = math.sqrt(max(0.0, mean * mean - gauss))
         return (mean + math.copysign(root, mean)) * (1.0 if self.reversed else -1.0)
+
+    def _outward_of_swept(self, surface: Any, axis: tuple[float, float, float]) -> int:  # noqa: ANN401
+        """1 if the outward normal points along a plane's axis, or away from the inside of a surface of revolution."""
+        u = (self.adaptor.FirstUParameter() + self.adaptor.LastUParameter()) / 2
+        v = (self.adaptor.FirstVParameter() + self.adaptor.LastVParameter()) / 2
+        along, at = np.array(axis), self.adaptor.Value(u, v)
+        offset = np.array([at.X(), at.Y(), at.Z()]) - np.array(self.origin)
+        radial = offset - (offset @ along) * along
+        if self.kind == Surface.PLANE:
+            away = along
+        elif self.kind == Surface.SPHERE:
+            away = offset
+        elif self.kind == Surface.TORUS:
+            away = offset - radial * (surface.MajorRadius() / np.linalg.norm(radial))
+        else:
+            away = radial
+        return 1 if float(np.array(self.normal_at(u, v)) @ away) > 0 else -1
 
     def normal_at(self, u: float, v: float) -> tuple[float, float, float]:
         """The outward normal (not of unit length) at surface parameters; zero at a singular point."""
@@ -330,6 +352,9 @@ _SURFACES = {
     for kind in Surface
     if kind != Surface.FREEFORM
 }
+_SWEPT = [
+    enum_value("GeomAbs", "GeomAbs_SurfaceType", f"GeomAbs_SurfaceOf{how}") for how in ("Revolution", "Extrusion")
+]
 _CURVES = {
     enum_value("GeomAbs", "GeomAbs_CurveType", "GeomAbs_Line"): Curve.LINE,
     enum_value("GeomAbs", "GeomAbs_CurveType", "GeomAbs_Circle"): Curve.CIRCLE,

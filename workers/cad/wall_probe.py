@@ -39,8 +39,8 @@ class KernelWallProbe:
         if not found.IsDone() or found.NbSolution() == 0:
             return None
         one, two = found.PointOnShape1(1), found.PointOnShape2(1)
-        ends = (np.array([p.X(), p.Y(), p.Z()]) for p in (one, two))
-        return float(found.Value()), *ends
+        first_end, second_end = (np.array([p.X(), p.Y(), p.Z()]) for p in (one, two))
+        return float(found.Value()), first_end, second_end
 
     def extent(self, face: int, frame: Floats) -> tuple[Floats, Floats]:
         """(low, high) of `face` along the rows of `frame`, a right-handed (3, 3) rotation, mm."""

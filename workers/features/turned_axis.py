@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workers.cad.part import Curve, Floats, Part, Surface
+from workers.cad.part import Bend, Curve, Floats, Part, Surface
 from workers.features.graph import COAXIAL_MM, PARALLEL
 
-# A part is turned where more than this share of its outer surface turns about one axis.
-LEAST_SHARE = 0.5
+# A part is turned where more than this share of its outer surface turns about one axis: clearly more than half,
+# which two cylinders side by side have each.
+LEAST_SHARE = 0.55
 # Outward directions of a full turn cancel out; those of a half turn leave 2 / pi of their sum.
 MOST_ONE_SIDED = 0.4
 # Axes tried in full, of those that the most curved surface turns about.
@@ -75,11 +76,13 @@ def is_faced(part: Part, face: int, around: np.ndarray) -> bool:
     loops = part.faces.loops[face]
     if not loops:
         return False
-    lengths = part.edges.length[loops[0]]
-    if float(lengths[around[loops[0]]].sum()) >= FACED_OUTLINE * float(lengths.sum()):
+    # Where a plane is split, the edge between its pieces is no outline.
+    outline = [edge for edge in loops[0] if around[edge] or part.edges.bend[edge] != Bend.SMOOTH]
+    lengths = part.edges.length[outline]
+    if outline and float(lengths[around[outline]].sum()) >= FACED_OUTLINE * float(lengths.sum()):
         return True
     inner = [edge for loop in loops[1:] for edge in loop]
-    return any(around[edge] and part.edges.bend[edge] < 0 for edge in inner)
+    return any(around[edge] and part.edges.bend[edge] == Bend.CONCAVE for edge in inner)
 
 
 @dataclass(frozen=True)
@@ -114,22 +117,45 @@ def normals_about(part: Part, origin: Floats, direction: Floats) -> Normals:
 def _candidates(part: Part) -> list[tuple[Floats, Floats]]:
     """(origin, direction) of the lines that the most outer round surface turns about."""
     faces = part.faces
+    freeform = float(faces.area[faces.kind == Surface.FREEFORM].sum())
+    found = _axes_of_faces(part)
+    if freeform > 0:
+        found += _axis_of_widest_circle(part)
+    likely = []
+    for round_area, origin, direction in found:
+        square = float(faces.area[square_planes(part, direction)].sum())
+        if round_area + square + freeform > LEAST_SHARE / 2 * float(faces.area.sum()):
+            likely.append((round_area, origin, direction))
+    likely.sort(key=lambda item: -item[0])
+    return [(origin, direction) for _area, origin, direction in likely[:CANDIDATES]]
+
+
+def _axes_of_faces(part: Part) -> list[tuple[float, Floats, Floats]]:
+    """(outer area in mm2, origin, direction) of the axes of the largest round faces."""
+    faces = part.faces
     round_outside = (faces.sign > 0) & np.isin(faces.kind, (*ROUND, Surface.SPHERE))
     left = np.where(round_outside, faces.area, 0.0)
-    found: list[tuple[float, Floats, Floats]] = []
-    for _ in range(SEEDS):
+    found = []
+    for _ in range(SEEDS if len(left) else 0):
         seed = int(left.argmax())
         if left[seed] <= 0:
             break
         origin, direction = faces.origin[seed], _pointing_up(faces.axis[seed])
         turning = coaxial(part, origin, direction)
-        area = float(faces.area[turning & round_outside].sum())
+        found.append((float(faces.area[turning & round_outside].sum()), origin, direction))
         left[turning] = 0.0
         left[seed] = 0.0
-        if area + float(faces.area[square_planes(part, direction)].sum()) > LEAST_SHARE / 2 * float(faces.area.sum()):
-            found.append((area, origin, direction))
-    found.sort(key=lambda item: -item[0])
-    return [(origin, direction) for _area, origin, direction in found[:CANDIDATES]]
+    return found
+
+
+def _axis_of_widest_circle(part: Part) -> list[tuple[float, Floats, Floats]]:
+    """The axis of the largest circular edge: of a free-form body that has no other round face."""
+    edges = part.edges
+    if not len(edges) or edges.radius.max() <= 0:
+        return []
+    widest = int(edges.radius.argmax())
+    normal = np.cross(edges.middle[widest] - edges.centre[widest], edges.tangent[widest])
+    return [(0.0, edges.centre[widest], _pointing_up(normal / np.linalg.norm(normal)))]
 
 
 def _pointing_up(direction: Floats) -> Floats:

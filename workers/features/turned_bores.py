@@ -73,7 +73,9 @@ def _describe(graph: FaceGraph, profile: Profile, stack: list[int], cuts: Cuts) 
     end = min(r.low for r in rings) if mouth_high else max(r.high for r in rings)
     if mouth_high:
         stages.reverse()
-    steps = [_step(stage, (stage.high if mouth_high else stage.low) - mouth) for stage in stages]
+    steps = [_step(stage, abs((stage.high if mouth_high else stage.low) - mouth)) for stage in stages]
+    if not through:
+        _name_undercut(steps)
     narrowest = min((ring for ring in stages if ring.kind == Surface.CYLINDER), key=lambda r: r.outer, default=None)
     axis = profile.axis
     size = {
@@ -81,9 +83,9 @@ def _describe(graph: FaceGraph, profile: Profile, stack: list[int], cuts: Cuts) 
         "depth": abs(end - mouth),
     }
     if not through:
-        walls = [profile.rings[n] for n in stack if n not in cuts.grooves and profile.rings[n] not in bottoms]
-        wall_end = max((max(inwards * r.low, inwards * r.high) for r in walls), default=inwards * mouth)
-        size["relief"] = max(0.0, inwards * end - wall_end)
+        fillets = [profile.rings[n] for n in stack if n in cuts.edge_breaks and profile.rings[n].sign < 0]
+        rounded = [max(inwards * (r.low - mouth), inwards * (r.high - mouth)) for r in fillets]
+        size["relief"] = _relief(steps, size["depth"], max(rounded, default=0.0))
     outwards = -inwards * axis.direction
     return Feature(
         type="bore",
@@ -114,8 +116,22 @@ def _copy(ring: Ring) -> Ring:
     return Ring(ring.faces, ring.kind, ring.sign, ring.low, ring.high, ring.inner, ring.outer, ring.along, ring.outward)
 
 
+def _name_undercut(steps: list[dict[str, float | str]]) -> None:
+    """Call the last stage of a blind bore an undercut if it is wider than the one before."""
+    walls = [step for step in steps if step["form"] == "bore"]
+    if len(walls) > 1 and float(walls[-1]["diameter"]) > float(walls[-2]["diameter"]) + 1e-3:
+        walls[-1]["form"] = "undercut"
+
+
+def _relief(steps: list[dict[str, float | str]], depth: float, rounded: float) -> float:
+    """Length in mm that a blind bore goes on beyond its last wall, or beyond the fillet at the foot of it."""
+    walls = [float(s["start"]) + float(s["depth"]) for s in steps if s["form"] in ("bore", "taper")]
+    undercut = any(step["form"] == "undercut" for step in steps)
+    return max(0.0, depth - max([*walls, 0.0 if undercut else rounded], default=depth))
+
+
 def _step(stage: Ring, start: float) -> dict[str, float | str]:
     form = "bore"
     if stage.kind == Surface.CONE:
         form = "drill_point" if stage.inner < DRILL_POINT * stage.outer else "taper"
-    return {"form": form, "diameter": 2 * stage.outer, "start": abs(start), "depth": stage.high - stage.low}
+    return {"form": form, "diameter": 2 * stage.outer, "start": start, "depth": stage.high - stage.low}

@@ -14,7 +14,8 @@ WIDEST_DEPTHS = 2.0
 WIDEST_SHARE = 0.5
 FLOOR = 0.99  # cosine: a floor looks straight out of its groove
 LOOKS_OUT = 0.1  # cosine: what is deepest must look out of the groove at least so far
-# A wall that rises this many times as high as the other is a shoulder that the groove lies in front of.
+# A wall that rises this many times as high as the other, and higher than the groove is wide, is a shoulder
+# that the groove lies in front of.
 SHOULDER = 1.5
 
 Place = tuple[float, float]  # height, radius
@@ -127,7 +128,7 @@ def _without_shoulder(profile: Profile, valley: Valley) -> Valley:
     rings, mouths, across = list(valley.rings), list(valley.mouths), _across(valley.opening)
     for end in (0, -1):
         top = _extent(profile.rings[rings[end]], valley.opening)[1]
-        if len(rings) > 1 and top - valley.floor > SHOULDER * valley.depth:
+        if len(rings) > 1 and top - valley.floor > max(SHOULDER * valley.depth, valley.width):
             wall, foot = rings.pop(end), rings[end]
             link = profile.rings[wall].links[foot]
             mouths[end] = (link.height, link.radius)

@@ -79,7 +79,8 @@ def profile_about(graph: FaceGraph, axis: TurningAxis) -> Profile:
     normals = normals_about(part, axis.origin, axis.direction)
     for face in np.flatnonzero((faces.kind == Surface.FREEFORM) & (normals.face_winding < WINDING)):
         turned[face] = _is_revolved(graph, int(face), axis, around)
-    measured = _Measured(graph, axis, around)
+    planes = np.flatnonzero(turned & (faces.kind == Surface.PLANE)).tolist()
+    measured = _Measured(graph, axis, around, planes)
     rings = []
     for group in _grouped(graph, np.flatnonzero(turned).tolist(), measured, around):
         ring = measured.ring(group)
@@ -110,7 +111,7 @@ def _is_meridian(graph: FaceGraph, edge: int, axis: TurningAxis) -> bool:
 class _Measured:
     """Heights and radii of the faces' tessellation and edges."""
 
-    def __init__(self, graph: FaceGraph, axis: TurningAxis, around: np.ndarray) -> None:
+    def __init__(self, graph: FaceGraph, axis: TurningAxis, around: np.ndarray, planes: list[int]) -> None:
         self.graph, self.around = graph, around
         mesh, count = graph.part.mesh, len(graph.faces)
         height, radius = _cylindrical(mesh.vertices, axis)
@@ -124,6 +125,8 @@ class _Measured:
         np.maximum.at(self.outer, corners, radii)
         self.edge_height, self.edge_radius = _cylindrical(graph.edges.middle, axis)
         self.origin_height, _ = _cylindrical(graph.faces.origin, axis)
+        for face in planes:
+            self.inner[face] = self._inner_of_plane(face)
 
     def ring(self, group: list[int]) -> Ring:
         """The faces of `group` as one ring."""
@@ -135,7 +138,6 @@ class _Measured:
             inner = outer = float(faces.radius[first])
         elif kind == Surface.PLANE:
             low = high = float(self.origin_height[first])
-            inner, outer = self._radii_of_plane(group, outer)
         elif kind == Surface.TORUS and low < self.origin_height[first] < high:
             # The tessellation misses the bottom of a round groove, and a belly, by its deflection.
             major, minor = float(faces.radius[first]), float(faces.minor_radius[first])
@@ -144,12 +146,15 @@ class _Measured:
             outer = float(faces.radius[first])
         return Ring(group, kind, int(faces.sign[first]), low, high, inner, outer, 0.0, 0.0)
 
-    def _radii_of_plane(self, group: list[int], outer: float) -> tuple[float, float]:
-        """(inner, outer) radius of a ring or disc; a disc's tessellation has no vertex at its middle."""
-        edges = [e for face in group for e in self.graph.part.edges_of_face[face] if self.around[e]]
-        radii = self.edge_radius[edges]
-        is_ring = float(np.ptp(radii)) > self.graph.tolerance or outer > radii.max() + self.graph.tolerance
-        return (float(radii.min()) if is_ring else 0.0), max(outer, float(radii.max()))
+    def _inner_of_plane(self, face: int) -> float:
+        """Inner radius of a ring, 0 of a disc: a disc's tessellation has no vertex at its middle."""
+        outline, *holes = self.graph.faces.loops[face]
+        inside = [edge for loop in holes for edge in loop if self.around[edge]]
+        if inside:
+            return float(self.edge_radius[inside].min())
+        radii = self.edge_radius[[edge for edge in outline if self.around[edge]]]
+        is_piece_of_ring = len(radii) > 0 and float(np.ptp(radii)) > self.graph.tolerance
+        return float(radii.min()) if is_piece_of_ring else 0.0
 
 
 def _cylindrical(points: Floats, axis: TurningAxis) -> tuple[Floats, Floats]:
@@ -210,7 +215,7 @@ def _beside_each_other(graph: FaceGraph, turned: list[int], measured: _Measured)
         if graph.kind[face] == Surface.CYLINDER:
             one = class_of[face] == class_of[other] and measured.low[other] < measured.high[face] - near
         elif graph.kind[face] == Surface.PLANE:
-            level = class_of[face] == class_of[other] and measured.inner[other] < measured.outer[face] - near
+            level = class_of[face] == class_of[other] and measured.inner[other] < measured.outer[face] + near
             one = level and float(graph.faces.axis[face] @ graph.faces.axis[other]) > 0
         else:
             one = bool(np.abs(rows[face] - rows[other]).max() < near)

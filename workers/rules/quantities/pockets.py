@@ -1,7 +1,7 @@
 """Quantities of pockets, slots and bosses."""
 
 from workers.rules.measurement import Measurement
-from workers.rules.quantities.registry import POCKETS, Subject, on_feature, quantity, ratio_change, too_narrow
+from workers.rules.quantities.registry import POCKETS, Subject, on_feature, quantity, ratio_change
 from workers.rules.rule_file import Rule
 
 
@@ -15,12 +15,6 @@ def pocket_depth_to_width(subject: Subject, _rule: Rule) -> list[Measurement]:
             change = ratio_change(depth, width, "less deep", "wider")
             found.append(on_feature(pocket, subject, depth / width, change, depth=depth, width=width))
     return found
-
-
-@quantity("pocket_width")
-def pocket_width(subject: Subject, _rule: Rule) -> list[Measurement]:
-    """Smallest width in mm of each pocket and slot."""
-    return [too_narrow(pocket, subject, "width") for pocket in subject.of_type(*POCKETS) if pocket.size["width"] > 0]
 
 
 @quantity("boss_height_to_width")

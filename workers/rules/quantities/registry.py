@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from workers.cad.part import Floats, Part
 from workers.facts.measure import PartFacts
 from workers.features.feature import Feature
+from workers.features.graph import FaceGraph
 from workers.rules.material import Material
 from workers.rules.measurement import Change, ChangeTo, Measurement
 from workers.rules.rule_file import Rule
@@ -36,6 +38,11 @@ class Subject:
     facts: PartFacts
     limits: str
     material: Material | None = None
+
+    @cached_property
+    def graph(self) -> FaceGraph:
+        """The faces of the part and how they meet."""
+        return FaceGraph(self.part)
 
     def of_type(self, *types: str) -> list[Feature]:
         """The features of the given types."""

@@ -148,7 +148,7 @@ def bore_relief(subject: Subject, _rule: Rule) -> list[Measurement]:
     turning_axis(subject)
     found = []
     for bore in subject.of_type("bore"):
-        walls = [step for step in bore.steps if step["form"] != "drill_point"]
+        walls = [step for step in bore.steps if step["form"] in ("bore", "taper")]
         if "relief" not in bore.size or not walls:
             continue
         diameter, relief = float(walls[-1]["diameter"]), bore.size["relief"]

@@ -1,0 +1,20 @@
+"""What the engine found, as plain JSON types."""
+
+from typing import Any
+
+import numpy as np
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401
+    """Plain JSON types, floats rounded to a nanometre so that equal parts give equal bytes."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if isinstance(value, float | np.floating):
+        return round(float(value), 6) + 0.0
+    return value

@@ -1,0 +1,80 @@
+"""How slender walls are: how high they rise from where they stand, for their thickness."""
+
+import numpy as np
+
+from workers.cad.part import Bend, Floats, Surface
+from workers.features.graph import FaceGraph
+from workers.rules.measurement import Change, ChangeTo, Measurement
+from workers.rules.quantities.registry import Subject, quantity
+from workers.rules.rule_file import Rule
+
+
+@quantity("wall_height_to_thickness")
+def wall_height_to_thickness(subject: Subject, _rule: Rule) -> list[Measurement]:
+    """Height over thickness of each wall that stands on a floor and ends free."""
+    graph, found = subject.graph, []
+    for wall in subject.facts.thickness.walls:
+        height = _free_height(graph, *wall.faces) if wall.exact and wall.thickness > 0 else None
+        if height is not None:
+            features = [f for f in subject.features if not set(f.faces).isdisjoint(wall.faces)]
+            found.append(
+                Measurement(
+                    height / wall.thickness,
+                    sorted(wall.faces),
+                    wall.point,
+                    wall.normal,
+                    _lower_or_thicker(height, wall.thickness),
+                    features,
+                    details={"height": height, "thickness": wall.thickness},
+                )
+            )
+    return found
+
+
+def _lower_or_thicker(height: float, thickness: float) -> ChangeTo:
+    def change(limit: float) -> Change:
+        text = (
+            f"make it {height - limit * thickness:.2f} mm lower (to {limit * thickness:.2f} mm) "
+            f"or {height / limit - thickness:.2f} mm thicker (to {height / limit:.2f} mm)"
+        )
+        return Change(text, "thickness", thickness, height / limit)
+
+    return change
+
+
+def _free_height(graph: FaceGraph, first: int, second: int) -> float | None:
+    """mm from where the wall between two flat faces stands to its free end; None if it has no such foot or end.
+
+    Where it stands on several sides, the nearest foot holds it.
+    """
+    if graph.kind[first] != Surface.PLANE or graph.kind[second] != Surface.PLANE or first == second:
+        return None
+    heights = []
+    for face in (first, second):
+        for edge in graph.part.edges_of_face[face]:
+            if graph.is_concave(edge):
+                height = _from_foot(graph, (first, second), face, edge)
+                if height is not None:
+                    heights.append(height)
+    return min(heights, default=None)
+
+
+def _from_foot(graph: FaceGraph, pair: tuple[int, int], face: int, foot: int) -> float | None:
+    edges, tolerance = graph.edges, graph.tolerance
+    up = np.cross(graph.faces.axis[face], edges.tangent[foot])
+    up *= np.sign((graph.faces.point[face] - edges.middle[foot]) @ up)
+    base = float(edges.middle[foot] @ up)
+    if graph.extent([face], up)[0] < base - tolerance:  # the face goes on below: no foot, but a notch
+        return None
+    spans = [graph.extent([f], up) for f in pair]
+    low, high = max(span[0] for span in spans), min(span[1] for span in spans)
+    if high - low < tolerance or not all(_ends_free(graph, f, up) for f in pair):
+        return None
+    return high - low
+
+
+def _ends_free(graph: FaceGraph, face: int, up: Floats) -> bool:
+    """Whether nothing joins the face at its upper end but what turns away from it."""
+    top = graph.extent([face], up)[1] - graph.tolerance
+    at_top = [e for e in graph.part.edges_of_face[face] if float(graph.edges.middle[e] @ up) > top]
+    return bool(at_top) and all(not graph.is_concave(e) and graph.bend[e] != Bend.NONE for e in at_top)
