@@ -50,7 +50,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _row(sandbox: Sandbox, limits: Limits, part: Path, arguments: argparse.Namespace) -> list[str]:
-    payload = {"path": str(part.absolute()), "name": part.name, "process": "cnc_milling", "limits": arguments.limits}
+    payload = {"path": str(part.absolute()), "name": part.name, "process": "auto", "limits": arguments.limits}
     bare, engine, whole = [], [], []
     try:
         for _ in range(arguments.repeats):

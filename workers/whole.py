@@ -85,7 +85,7 @@ def whole_findings(reading: Reading, found: list[Found]) -> list[Row]:
 
 def whole_facts(reading: Reading, found: list[Found]) -> dict[str, Fact]:
     """The facts of the whole: those of the one body, or sums, boxes and the smallest over all."""
-    if _is_plain(reading):
+    if len(reading.bodies) == 1:
         return _one_body(reading, found[0])
     parts = [reading.parts[body.part] for body in reading.bodies]
     volumes = np.array([part.volume for part in parts])
@@ -141,17 +141,12 @@ def components(reading: Reading, found: list[Found]) -> list[Row]:
 def _body(number: int, reading: Reading, found: list[Found], first: dict[int, int]) -> Row:
     body = reading.bodies[number]
     row: Row = {"body": number, "same_as": first[body.part] if first[body.part] != number else None}
-    if _is_plain(reading):
+    if len(reading.bodies) == 1:
         return row
     row |= {"placement": body.placement, "low": body.low, "high": body.high, "faces": body.faces}
     if first[body.part] == number:
         row["facts"] = {name: fact.as_dict() for name, fact in found[body.part].facts.items()}
     return row
-
-
-def _is_plain(reading: Reading) -> bool:
-    """Whether the file holds one body, reviewed where it lies: its facts are those of the whole."""
-    return len(reading.bodies) == 1 and reading.bodies[0].is_at_home
 
 
 def _one_body(reading: Reading, found: Found) -> dict[str, Fact]:

@@ -142,6 +142,18 @@ def test_ids_and_features_are_those_of_one_document(tmp_path: Path) -> None:
     assert {group["size"] for f in result["findings"] if (group := f["group"])} >= {3}
 
 
+def test_edges_go_on_counting_from_body_to_body(tmp_path: Path) -> None:
+    result = reviewed_assembly(NESTED, tmp_path)
+    first, third = (
+        {(f["rule"], f["measured"]["value"], len(f["faces"])): f["edges"] for f in of_body(result, n)["findings"]}
+        for n in (0, 2)
+    )
+    edges_of_bracket, edges_of_pin = (body["facts"]["edges"]["value"] for body in bodies(result)[:2])
+    assert any(first.values())
+    before = edges_of_bracket + edges_of_pin
+    assert third == {what: [edge + before for edge in edges] for what, edges in first.items()}
+
+
 def test_faces_are_numbered_as_the_explorer_finds_them(tmp_path: Path) -> None:
     path = write_assembly(NESTED, tmp_path / "nested.step")
     reading = read_file(path, "nested.step", lambda _stage: None)

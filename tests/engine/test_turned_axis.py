@@ -60,6 +60,7 @@ TURNED: dict[str, Callable[[], Solid]] = {
     "splined at one end": lambda: spline(30.0),
     "taper": lambda: turned([(0.0, 0.0), (0.0, 5.0), (80.0, 15.0), (80.0, 0.0)]),
     "handle of free form": lambda: egg(40.0, 80.0).join(cylinder(12.0, 40.0, (0.0, 0.0, 70.0))),
+    "nothing but a free form and its foot": lambda: egg(40.0, 80.0).cut(block(60.0, 60.0, 20.0, (-30.0, -30.0, 0.0))),
     "disc with an eccentric pin": lambda: shaft((80.0, 20.0)).join(cylinder(20.0, 20.0, (20.0, 0.0, 20.0))),
 }
 

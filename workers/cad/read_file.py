@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from server.part_format import EXPORT_STEP, HEAD_BYTES, MESHES, NotAPartError, PartFormat, format_of
-from workers.cad.binding import downcast, module, new_shape_map
+from workers.cad.binding import new_shape_map
 from workers.cad.bounding_box import exact_box
 from workers.cad.brep import read_brep
 from workers.cad.explore import explore
@@ -66,9 +66,9 @@ def _read_solids(file: ShapeFile, origin: Origin) -> Reading:
     bodies = []
     for number, (solid, first) in enumerate(zip(solids, firsts, strict=True)):
         if first == number:
-            read[number] = read_solid(_at_home(solid), origin)
+            read[number] = read_solid(solid.shape, origin)
             notes += [f"Body {number}: {note}" for note in read[number].notes]
-        bodies.append(_body(solid, _at_home(solids[first]), read[first], list(read).index(first)))
+        bodies.append(_body(solid, solids[first], read[first], list(read).index(first)))
     return Reading(
         name=origin.name,
         sha256=origin.sha256,
@@ -115,19 +115,11 @@ def _surfaces(numbers: Ints) -> str:
     return f"{len(numbers)} faces ({shown}{', …' if len(numbers) > MOST_NAMED else ''})"
 
 
-def _at_home(solid: FoundSolid) -> Any:  # noqa: ANN401
-    """The solid as the engine sees it: where it lies, but not mirrored."""
-    location = solid.shape.Location()
-    if not location.Transformation().IsNegative():
-        return solid.shape
-    return downcast("Solid")(solid.shape.Located(module("TopLoc").TopLoc_Location()))
-
-
-def _body(solid: FoundSolid, home: Any, read: ReadSolid, part: int) -> Body:  # noqa: ANN401
-    """An occurrence of what was read at `home`."""
-    if solid.shape.Location().IsEqual(home.Location()):
+def _body(solid: FoundSolid, first: FoundSolid, read: ReadSolid, part: int) -> Body:
+    """An occurrence of a solid that was read where its first one lies."""
+    if solid is first:
         return Body(part, unplaced(), solid.faces, read.part.low, read.part.high)
-    move = solid.shape.Location().Multiplied(home.Location().Inverted())
+    move = solid.shape.Location().Multiplied(first.shape.Location().Inverted())
     placement = placement_of(move)
     moved = [face.Moved(move) for face in read.geometry.shapes]
     mesh = replace(read.part.mesh, vertices=placed(placement, read.part.mesh.vertices))

@@ -8,6 +8,8 @@ from workers.cad.product_tree import new_document, product_tree
 from workers.cad.shape_file import ShapeFile, checked, unreadable
 from workers.cad.step_units import length_units
 
+_ASSEMBLY = b"NEXT_ASSEMBLY_USAGE_OCCURRENCE"
+
 
 def read_step(path: Path) -> ShapeFile:
     """Read the STEP file (AP203, AP214, AP242) at `path`. Raises PartError if it cannot be read."""
@@ -22,8 +24,9 @@ def read_step(path: Path) -> ShapeFile:
     reader.Transfer(document)
     shape = checked(plain.OneShape() if plain.NbShapes() else None, "STEP")
     tree = product_tree(document)
-    if any(root.children for root in tree):
-        units |= length_units(path.read_bytes())
+    content = path.read_bytes()
+    if _ASSEMBLY in content:
+        units |= length_units(content)
     return ShapeFile(shape, "STEP", ", ".join(sorted(units)) or "unknown", tree)
 
 

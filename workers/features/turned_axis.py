@@ -149,13 +149,24 @@ def _axes_of_faces(part: Part) -> list[tuple[float, Floats, Floats]]:
 
 
 def _axis_of_widest_circle(part: Part) -> list[tuple[float, Floats, Floats]]:
-    """The axis of the largest circular edge: of a free-form body that has no other round face."""
+    """The axis of the widest circle among the edges, of a free-form body that has no other round face.
+
+    A closed edge is a circle, whatever its curve is stored as, if it is as long as one through its start and middle.
+    """
     edges = part.edges
-    if not len(edges) or edges.radius.max() <= 0:
+    if not len(edges):
         return []
-    widest = int(edges.radius.argmax())
-    normal = np.cross(edges.middle[widest] - edges.centre[widest], edges.tangent[widest])
-    return [(0.0, edges.centre[widest], _pointing_up(normal / np.linalg.norm(normal)))]
+    across = np.linalg.norm(edges.middle - edges.start, axis=1)
+    closed = np.linalg.norm(edges.end - edges.start, axis=1) < tolerance(part)
+    round_and_closed = closed & (np.abs(edges.length - np.pi * across) < 1e-3 * edges.length)
+    radius = np.where(round_and_closed, across / 2, edges.radius)
+    widest = int(radius.argmax())
+    if radius[widest] <= 0:
+        return []
+    middle = edges.middle[widest]
+    centre = (edges.start[widest] + middle) / 2 if round_and_closed[widest] else edges.centre[widest]
+    normal = np.cross(middle - centre, edges.tangent[widest])
+    return [(0.0, centre, _pointing_up(normal / np.linalg.norm(normal)))]
 
 
 def _pointing_up(direction: Floats) -> Floats:
