@@ -90,6 +90,15 @@ class Solid:
             fillet.Add(radius, edge)
         return Solid(fillet.Shape())
 
+    def round_edges_off_heights(self, radius: float, heights: tuple[float, ...]) -> "Solid":
+        """All edges that lie wholly at none of the heights rounded."""
+        fillet = module("BRepFilletAPI").BRepFilletAPI_MakeFillet(self.shape)
+        level = [edge for height in heights for edge in _edges_at_height(self.shape, height)]
+        for edge in _edges(self.shape):
+            if not any(edge.IsSame(other) for other in level):
+                fillet.Add(radius, edge)
+        return Solid(fillet.Shape())
+
     def chamfer_edges_at_height(self, width: float, height: float) -> "Solid":
         """All edges that lie wholly at one height broken at 45°."""
         chamfer = module("BRepFilletAPI").BRepFilletAPI_MakeChamfer(self.shape)
@@ -150,6 +159,27 @@ def pocket(length: float, width: float, depth: float, at: Vector, corner: float 
     if corner:
         tool = tool.round_edges(corner, UP)
     return tool.round_edges_at_height(floor, z - depth) if floor else tool
+
+
+def drafted_pocket(
+    length: float, width: float, depth: float, draft: float, at: Vector, corner: float = 0.0, floor: float = 0.0
+) -> Solid:
+    """A pocket whose walls lean outwards by `draft` degrees; `length` and `width` are those of its floor."""
+    x, y, z = at
+    tool = module("BRepOffsetAPI").BRepOffsetAPI_ThruSections(True, True)
+    for level in (0.0, depth + BREAK_THROUGH):
+        grow = level * math.tan(math.radians(draft))
+        half = (length / 2 + grow, width / 2 + grow)
+        polygon = module("BRepBuilderAPI").BRepBuilderAPI_MakePolygon()
+        for sx, sy in ((-1, -1), (1, -1), (1, 1), (-1, 1)):
+            polygon.Add(_point((x + sx * half[0], y + sy * half[1], z - depth + level)))
+        polygon.Close()
+        tool.AddWire(polygon.Wire())
+    solid = Solid(tool.Shape())
+    if corner:
+        level_edges = (z - depth, z + BREAK_THROUGH)
+        solid = solid.round_edges_off_heights(corner, level_edges)
+    return solid.round_edges_at_height(floor, z - depth) if floor else solid
 
 
 def bracket() -> Solid:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.engine.reviewing import features, only_feature, reviewed
-from tests.parts import Solid, block, bracket, cone, cylinder, drill, pocket, prism
+from tests.parts import Solid, block, bracket, cone, cylinder, drafted_pocket, drill, pocket, prism
 
 MIDDLE = (50.0, 30.0, 25.0)
 
@@ -105,9 +105,71 @@ def test_a_t_slot_is_an_undercut_slot_and_no_deep_passage() -> None:
     assert [f for f in result["findings"] if f["severity"] in ("critical", "major")] == []
 
 
-@pytest.mark.parametrize("build", [dovetail, crossed_windows])
-def test_channels_give_no_upright_corners(build: Callable[[], Solid]) -> None:
-    assert [f for f in reviewed(build())["findings"] if f["severity"] == "critical"] == []
+def test_a_dovetail_gives_no_upright_corners() -> None:
+    assert [f for f in reviewed(dovetail())["findings"] if f["severity"] == "critical"] == []
+
+
+def test_windows_that_cross_at_one_height_are_two() -> None:
+    found = features(reviewed(crossed_windows()), "through_pocket")
+    assert sorted(f["size"]["depth"] for f in found) == pytest.approx([60.0, 100.0])
+    assert {tuple(abs(round(x)) for x in f["direction"]) for f in found} == {(1, 0, 0), (0, 1, 0)}
+
+
+def test_slots_that_cross_at_one_height_are_two() -> None:
+    crossed = plate().cut(pocket(120.0, 20.0, 8.0, MIDDLE).join(pocket(16.0, 80.0, 8.0, MIDDLE)))
+    found = features(reviewed(crossed), "slot")
+    assert [f["direction"] for f in found] == [pytest.approx([0.0, 0.0, 1.0], abs=1e-6)] * 2
+    assert sum(len(f["faces"]) for f in found) == 9  # eight walls and the floor that they share
+
+
+@pytest.mark.parametrize("at", [30.0, 60.0])
+def test_a_channel_stays_a_slot_where_another_cuts_it(at: float) -> None:
+    notch = prism([(20.0, 22.0), (20.0, 38.0), (28.0, 30.0)], 140.0).moved(axis=(0.0, 1.0, 0.0), degrees=90.0)
+    crossed = plate().cut(notch.moved((-20.0, 0.0, 46.0)), cylinder(20.0, 60.0, (at, 30.0, -10.0)))
+    assert len(features(reviewed(crossed), "slot")) == 2
+
+
+def test_a_groove_that_a_slot_cuts_is_a_groove() -> None:
+    ring = cylinder(40.0, 6.0, (50.0, 30.0, 20.0)).cut(cylinder(30.0, 6.0, (50.0, 30.0, 20.0)))
+    cut = plate().cut(ring, pocket(60.0, 6.0, 10.0, (80.0, 30.0, 25.0)))
+    groove = only_feature(reviewed(cut), "groove")
+    assert groove["size"] == pytest.approx({"width": 5.0, "depth": 5.0, "diameter": 40.0}, abs=1e-3)
+
+
+def test_a_pocket_around_a_round_boss_is_no_groove() -> None:
+    boss = plate().cut(pocket(50.0, 40.0, 10.0, MIDDLE, corner=12.0)).join(cylinder(16.0, 10.0, (50.0, 30.0, 15.0)))
+    result = reviewed(boss)
+    assert features(result, "groove") == []
+    assert len(features(result, "closed_pocket")) == len(features(result, "boss")) == 1
+
+
+def test_the_outline_of_a_part_is_no_through_pocket() -> None:
+    ears = plate().join(*(cylinder(20.0, 25.0, (x, y, 0.0)) for x in (0.0, 50.0, 100.0) for y in (0.0, 60.0)))
+    assert features(reviewed(ears.round_edges(3.0, (0.0, 0.0, 1.0))), "through_pocket") == []
+
+
+def test_a_window_may_bulge() -> None:
+    keyhole = cylinder(30.0, 40.0, (50.0, 30.0, -5.0)).join(block(60.0, 10.0, 40.0, (20.0, 25.0, -5.0)))
+    window = only_feature(reviewed(plate().cut(keyhole)), "through_pocket")
+    assert len(window["faces"]) == 8
+    assert window["size"] == pytest.approx({"length": 60.0, "width": 30.0, "depth": 25.0}, abs=1e-3)
+
+
+def test_a_rib_is_thin_high_and_long() -> None:
+    floor = block(120.0, 80.0, 10.0)
+    rib = only_feature(reviewed(floor.join(block(120.0, 4.0, 25.0, (0.0, 38.0, 10.0)))), "rib")
+    assert rib["size"] == pytest.approx({"width": 4.0, "height": 25.0, "length": 120.0})
+    assert features(reviewed(floor.join(block(120.0, 14.0, 25.0, (0.0, 38.0, 10.0)))), "rib") == []
+
+
+@pytest.mark.parametrize("draft", [0.0, 2.0, 7.0])
+def test_a_drafted_pocket_is_one_with_its_corners_and_floor_fillets(draft: float) -> None:
+    result = reviewed(plate().cut(drafted_pocket(40.0, 30.0, 12.0, draft, MIDDLE, corner=5.0, floor=2.0)))
+    assert len(only_feature(result, "closed_pocket")["faces"]) == 5
+    corners = features(result, "concave_fillet")
+    assert [f["size"]["radius"] for f in corners if f["size"]["radius"] > 4.0] == pytest.approx([5.0] * 4, abs=1e-6)
+    edges = [f for f in features(result, "floor_fillet") if f["size"]["length"] > 15.0]
+    assert [f["size"]["radius"] for f in edges] == pytest.approx([2.0] * 4, abs=1e-4)
 
 
 def test_a_neck_between_two_shoulders_is_no_boss() -> None:

@@ -114,7 +114,7 @@ class _Surface:
             self.sign = 1 if middle > 0 else -1
 
     def _strongest_curvature(self, u: float, v: float) -> float:
-        """The principal curvature of greatest size in 1/mm, positive where the face is convex; 0 at a singular point."""
+        """The stronger principal curvature in 1/mm, positive where the face is convex; 0 at a singular point."""
         gp = module("gp")
         point, d_u, d_v, d_uu, d_vv, d_uv = gp.gp_Pnt(), *(gp.gp_Vec() for _ in range(5))
         self.adaptor.D2(u, v, point, d_u, d_v, d_uu, d_vv, d_uv)
@@ -128,7 +128,7 @@ class _Surface:
         mean = (second[0] * first[2] - 2 * second[1] * first[1] + second[2] * first[0]) / (2 * area)
         gauss = (second[0] * second[2] - second[1] ** 2) / area
         root = math.sqrt(max(0.0, mean * mean - gauss))
-        return (mean + math.copysign(root, mean)) * (1.0 if self.reversed else -1.0)
+        return float(mean + math.copysign(root, mean)) * (1.0 if self.reversed else -1.0)
 
     def _outward_of_swept(self, surface: Any, axis: tuple[float, float, float]) -> int:  # noqa: ANN401
         """1 if the outward normal points along a plane's axis, or away from the inside of a surface of revolution."""

@@ -51,12 +51,20 @@ def find_depressions(graph: FaceGraph, around: Surroundings) -> list[Feature]:
 def _features_of(graph: FaceGraph, members: list[int], around: Surroundings) -> list[Feature]:
     """What a walk over concave edges has gathered: one feature, several that cross each other, or none."""
     feature = _describe(graph, members, around)
-    looks_closed = feature is not None and feature.type == "closed_pocket" and feature.direction is not None
-    if feature is None or (looks_closed and openness(graph, feature.faces, feature.direction) > CROSSED):
-        crossing = [_describe(graph, channel, around) for channel in crossing_channels(graph, members, mouth_normals(graph, members))]
+    if feature is None or _is_closed_but_sees_the_open(graph, feature):
+        crossing = [
+            _describe(graph, channel, around)
+            for channel in crossing_channels(graph, members, mouth_normals(graph, members))
+        ]
         if all(channel is not None for channel in crossing) and crossing:
             return [channel for channel in crossing if channel is not None]
     return [] if feature is None else [feature]
+
+
+def _is_closed_but_sees_the_open(graph: FaceGraph, feature: Feature) -> bool:
+    if feature.type != "closed_pocket" or feature.direction is None:
+        return False
+    return openness(graph, feature.faces, feature.direction) > CROSSED
 
 
 def _starts_depression(graph: FaceGraph, face: int, around: Surroundings) -> bool:

@@ -19,6 +19,8 @@ class Feature:
     open_directions: list[Floats] = field(default_factory=list)
     steps: list[dict[str, float | str]] = field(default_factory=list)  # of a hole, from its mouth inwards
     parent: "Feature | None" = None  # the pocket that a corner or floor fillet belongs to
-    between: list[int] = field(default_factory=list)  # the faces that a concave fillet joins, or that a rib stands between
+    between: list[int] = field(
+        default_factory=list
+    )  # the faces that a concave fillet joins, or that a rib stands between
     pattern: dict[str, float | str] | None = None  # of a hole that is one of a regular group
     id: str = ""

@@ -187,10 +187,15 @@ def _continues(graph: FaceGraph, first: list[int], second: list[int]) -> bool:
     axis = graph.faces.axis[a]
     (low1, high1), (low2, high2) = graph.extent(first, axis), graph.extent(second, axis)
     gap = max(low1, low2) - min(high1, high2)
-    if _open_into(graph, first) & _open_into(graph, second):
+    if any(_are_one_bore(graph, f, g) for f in _open_into(graph, first) for g in _open_into(graph, second)):
         return True  # another hole crosses this one
     # Two separate walls with a hole each are two holes; a bore nicked by a groove is one.
     return gap < 2 * graph.faces.radius[a] and gap < min(high1 - low1, high2 - low2)
+
+
+def _are_one_bore(graph: FaceGraph, first: int, second: int) -> bool:
+    same_radius = abs(float(graph.faces.radius[first] - graph.faces.radius[second])) < graph.tolerance
+    return first == second or (same_radius and graph.coaxial(first, second))
 
 
 def _open_into(graph: FaceGraph, stack: list[int]) -> set[int]:

@@ -25,7 +25,9 @@ def _walls_beside(graph: FaceGraph, top: int) -> tuple[int, int] | None:
     lines = [
         (edge, other)
         for edge, other in graph.neighbours(top)
-        if graph.edges.kind[edge] == Curve.LINE and graph.bend[edge] == Bend.CONVEX and graph.kind[other] == Surface.PLANE
+        if graph.edges.kind[edge] == Curve.LINE
+        and graph.bend[edge] == Bend.CONVEX
+        and graph.kind[other] == Surface.PLANE
     ]
     lines.sort(key=lambda line: (-round(float(graph.edges.length[line[0]]), 6), line[1]))
     for number, (_, one) in enumerate(lines):

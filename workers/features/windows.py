@@ -1,4 +1,4 @@
-"""Through pockets with an outline of any shape: a ring of walls from the inner loop of one flat face to that of another."""
+"""Through pockets of any outline: a ring of walls from the inner loop of one flat face to that of another."""
 
 from workers.cad.part import Bend, Surface
 from workers.features.feature import Feature

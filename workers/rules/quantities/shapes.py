@@ -56,7 +56,8 @@ def _floors(subject: Subject) -> set[int]:
     floors = set(planes[np.abs(faces.axis[planes] @ axis) > SQUARE].tolist())
     for feature in subject.features:
         if feature.direction is not None:
-            floors |= {f for f in feature.faces if faces.kind[f] == Surface.PLANE and faces.axis[f] @ feature.direction > SQUARE}
+            own = np.array(feature.faces)[faces.kind[feature.faces] == Surface.PLANE]
+            floors |= set(own[faces.axis[own] @ feature.direction > SQUARE].tolist())
     return floors
 
 
@@ -83,6 +84,6 @@ def _oblique_faces(subject: Subject) -> dict[int, float]:
 
 def _leaning(subject: Subject, face: int, off: float) -> Measurement:
     faces = subject.part.faces
-    change = Change(f"turn the face by {off:.2f}°, so that a flat end mill cuts it in one pass", "angle", off, 0.0, "deg")
+    change = Change(f"turn the face by {off:.2f}°, then a flat end mill cuts it in one pass", "angle", off, 0.0, "deg")
     home = [feature for feature in subject.features if face in feature.faces]
     return Measurement(off, [face], faces.point[face], faces.normal[face], lambda _limit: change, home)
