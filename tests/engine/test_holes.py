@@ -1,6 +1,7 @@
 """Holes of every kind, along every axis, with known diameter and depth."""
 
 import math
+from typing import Any
 
 import pytest
 
@@ -187,3 +188,60 @@ def test_a_rounded_mouth_is_no_pocket() -> None:
     result = reviewed(drilled)
     assert only_feature(result, "through_hole")["size"]["diameter"] == pytest.approx(8.0)
     assert features(result, "closed_pocket") == []
+
+
+def test_a_hole_goes_on_where_a_wider_one_crosses_it() -> None:
+    part = block(80.0, 60.0, 40.0).cut(
+        cylinder(6.0, 90.0, (-5.0, 30.0, 20.0), (1.0, 0.0, 0.0)), cylinder(20.0, 50.0, (40.0, 30.0, -5.0))
+    )
+    sizes = sorted((f["size"]["diameter"], f["size"]["depth"]) for f in features(reviewed(part), "through_hole"))
+    assert sizes == [pytest.approx((6.0, 80.0)), pytest.approx((20.0, 40.0))]
+
+
+def test_holes_in_two_walls_that_face_each_other_are_two() -> None:
+    box = block(100.0, 60.0, 40.0).cut(pocket(80.0, 40.0, 36.0, (50.0, 30.0, 40.0), corner=6.0))
+    seats = [cylinder(20.0, 2.0, (x, 30.0, 20.0), (1.0, 0.0, 0.0)) for x in (8.0, 90.0)]
+    part = box.cut(cylinder(6.0, 120.0, (-10.0, 30.0, 20.0), (1.0, 0.0, 0.0)), *seats)
+    assert len(features(reviewed(part), "through_hole", "counterbore")) == 2
+
+
+def test_a_shallow_seat_belongs_to_its_hole() -> None:
+    part = block(80.0, 80.0, 30.0).cut(
+        cylinder(60.0, 4.0, (40.0, 40.0, 27.0)), cylinder(20.0, 60.0, (40.0, 40.0, -10.0))
+    )
+    hole = only_feature(reviewed(part), "through_hole")
+    assert [step["form"] for step in hole["steps"]] == ["spot_face", "bore"]
+    assert hole["size"]["depth"] == pytest.approx(27.0)
+
+
+def on_a_circle(count: int, diameter: float, skip: int = 0) -> Solid:
+    turn = 2 * math.pi / count
+    places = [
+        (50.0 + diameter / 2 * math.cos(turn * i), 50.0 + diameter / 2 * math.sin(turn * i)) for i in range(count)
+    ]
+    return block(100.0, 100.0, 10.0).cut(*(cylinder(5.0, 20.0, (x, y, -5.0)) for x, y in places[skip:]))
+
+
+def in_rows(columns: int, rows: int, *, shifted: float = 0.0) -> Solid:
+    places = [
+        (10.0 + 20.0 * i + (shifted if i == 1 else 0.0), 10.0 + 30.0 * j) for i in range(columns) for j in range(rows)
+    ]
+    return block(100.0, 100.0, 10.0).cut(*(cylinder(5.0, 20.0, (x, y, -5.0)) for x, y in places))
+
+
+@pytest.mark.parametrize(
+    ("part", "pattern"),
+    [
+        (on_a_circle(6, 60.0), {"kind": "circle", "count": 6, "diameter": 60.0}),
+        (on_a_circle(6, 60.0, skip=1), None),
+        (in_rows(4, 1), {"kind": "row", "count": 4, "pitch": 20.0}),
+        (in_rows(4, 1, shifted=1.0), None),
+        (in_rows(5, 3), {"kind": "grid", "count": 15, "pitch": 20.0, "row_pitch": 30.0}),
+        (in_rows(2, 1), None),
+    ],
+    ids=["circle", "circle with a gap", "row", "uneven row", "grid", "pair"],
+)
+def test_patterns_of_holes(part: Solid, pattern: dict[str, Any] | None) -> None:
+    tilted = part.moved((3.0, 4.0, 5.0), (1.0, 2.0, 3.0), 40.0)
+    for found in {str(hole.get("pattern")): hole.get("pattern") for hole in reviewed(tilted)["features"]}.values():
+        assert found == (pattern if pattern is None else pytest.approx(pattern, abs=1e-4))

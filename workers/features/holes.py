@@ -199,9 +199,10 @@ def _are_one_bore(graph: FaceGraph, first: int, second: int) -> bool:
 
 
 def _open_into(graph: FaceGraph, stack: list[int]) -> set[int]:
-    """The round inner walls that a stack breaks into."""
+    """The round inner walls about other axes that a stack breaks into."""
     beyond = {other for face in stack for edge, other in graph.neighbours(face) if graph.bend[edge] == Bend.CONVEX}
-    return {f for f in beyond if graph.sign[f] < 0 and graph.kind[f] in (Surface.CYLINDER, Surface.CONE)}
+    inner = [f for f in beyond if graph.sign[f] < 0 and graph.kind[f] in (Surface.CYLINDER, Surface.CONE)]
+    return {f for f in inner if not graph.coaxial(f, stack[0])}
 
 
 def _main_cylinder(graph: FaceGraph, stack: list[int]) -> int | None:
