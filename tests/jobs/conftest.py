@@ -11,6 +11,7 @@ from dramatiq import Broker, Worker
 from dramatiq.brokers.redis import RedisBroker
 
 from server.data_folder import DataFolder
+from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS
 from server.settings import Settings
 from server.stores.analysis_runs import AnalysisRuns
 from server.stores.dfm_review_jobs import Job, JobState, ReviewJobs
@@ -60,7 +61,8 @@ class Installation:
 
     def ask(self, what: str) -> Job:
         """A job for a model whose review does `what`, not on the queue yet."""
-        return self.jobs.ask(self.upload(what), "cnc_milling", "default", request_id="req-1", identity="admin")[0]
+        wanted = DEFAULT_PROCESS, DEFAULT_LIMITS
+        return self.jobs.ask(self.upload(what), *wanted, request_id="req-1", identity="admin")[0]
 
     def send(self, what: str) -> Job:
         """The same, and on the queue."""

@@ -9,7 +9,7 @@ if __name__ == "__main__":
     with (
         mock.patch.object(actors, "REVIEW", REVIEW),
         mock.patch.object(actors, "PRELOAD", ()),
-        mock.patch.object(__main__, "_self_checks", dict),
+        mock.patch.object(__main__, "_self_checks", lambda *_settings: {}),
         mock.patch.object(reconciler, "INTERVAL_SECONDS", 0.2),
         mock.patch.object(reconciler, "SENDING_SECONDS", 1.0),
     ):

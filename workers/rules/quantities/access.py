@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from workers.features.graph import FaceGraph
 from workers.rules.measurement import Measurement
 from workers.rules.quantities.registry import Subject, always, quantity
-from workers.rules.quantities.undercuts import undercuts
+from workers.rules.quantities.undercuts import groups_of, undercuts
 from workers.rules.rule_file import Rule
 
 TILTED, NO_MACHINE = 5.0, 6.0
@@ -28,21 +27,12 @@ def axes_needed(subject: Subject, _rule: Rule) -> list[Measurement]:
     Behind a lip, where a T-slot cutter gets to, is not for this rule but for that of undercuts.
     """
     reach = subject.facts.reach
-    behind_lips = {face for feature in undercuts(subject) for face in feature.faces}
+    behind_lips = {face for undercut in undercuts(subject) for face in undercut.faces}
     found = []
     for axes, faces in ((NO_MACHINE, reach.unreachable), (TILTED, reach.sideways)):
-        for group in _connected(subject.graph, set(faces) - behind_lips):
+        for group in groups_of(subject.graph, set(faces) - behind_lips):
             found.append(_out_of_reach(subject, group, axes))
     return found
-
-
-def _connected(graph: FaceGraph, faces: set[int]) -> list[list[int]]:
-    """`faces` in groups that hang together."""
-    groups: list[list[int]] = []
-    for face in sorted(faces):
-        if not any(face in group for group in groups):
-            groups.append(sorted(graph.flood([face], lambda _edge, _face, other: other in faces)))
-    return groups
 
 
 def _out_of_reach(subject: Subject, group: list[int], axes: float) -> Measurement:

@@ -6,7 +6,7 @@ import numpy as np
 
 from workers.cad.part import Bend, Part
 from workers.facts.thickness import Wall
-from workers.rules.measurement import Change, Measurement
+from workers.rules.measurement import Change, Measurement, NotDecidedError
 from workers.rules.quantities.registry import Subject, always, quantity
 from workers.rules.rule_file import Rule
 
@@ -86,6 +86,9 @@ def size_over_machine(subject: Subject, rule: Rule) -> list[Measurement]:
 def removed_share(subject: Subject, _rule: Rule) -> list[Measurement]:
     """Percent of the stock block that is cut away."""
     part = subject.part
-    share = 100.0 * float(subject.facts.facts["removal_ratio"].value)
+    ratio = subject.facts.facts["removal_ratio"].value
+    if ratio is None:
+        raise NotDecidedError("the stock that the part is cut from could not be measured")
+    share = 100.0 * float(ratio)
     change = always("start from a nearer shape: a casting, a plate, or a weldment of smaller pieces")
     return [Measurement(share, [], (part.low + part.high) / 2, FROM_ABOVE, change)]

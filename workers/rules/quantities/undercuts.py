@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workers.cad.part import Curve, Floats, Surface
+from workers.cad.part import Bend, Curve, Floats, Surface
 from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
 from workers.rules.measurement import Change, ChangeTo, Measurement
@@ -19,11 +19,22 @@ ROUND = (*HOLES, "bore", "groove")
 
 @dataclass(frozen=True)
 class _Room:
-    """The room behind the lips of one feature, mm."""
+    """The room behind the lips of one undercut, mm."""
 
     width: float  # along the way out
     depth: float  # behind the lip, across the way out
-    mouth: float  # what is open between the lips
+    mouth: float | None  # what is open before it, between the lips; None if nothing stands there
+
+
+@dataclass(frozen=True)
+class Undercut:
+    """Faces behind lips, as one T-slot cutter makes them."""
+
+    faces: list[int]
+    lips: list[int]
+    room: _Room
+    features: list[Feature]
+    has_open_end: bool  # the cutter may come in from there, whatever the mouth
 
 
 @quantity("undercut_width")
@@ -32,22 +43,89 @@ def undercut_width(subject: Subject, _rule: Rule) -> list[Measurement]:
 
     Details: `depth`, how far it reaches behind the lip; `clearance`, the mouth that the cutter comes in by.
     """
-    return [_measurement(subject, feature, _room(subject, feature), by_mouth=False) for feature in undercuts(subject)]
+    return [_measurement(subject, found, found.room.width, "width") for found in undercuts(subject)]
 
 
 @quantity("undercut_clearance")
 def undercut_clearance(subject: Subject, _rule: Rule) -> list[Measurement]:
     """Clearance in mm before each undercut that is only entered by its mouth. Details: `depth` and `width` of it."""
-    closed = [feature for feature in undercuts(subject) if not _is_entered_from_an_end(feature)]
-    return [_measurement(subject, feature, _room(subject, feature), by_mouth=True) for feature in closed]
+    return [
+        _measurement(subject, found, found.room.mouth, "clearance")
+        for found in undercuts(subject)
+        if found.room.mouth is not None and not found.has_open_end
+    ]
 
 
-def undercuts(subject: Subject) -> list[Feature]:
-    """Depressions with a flat face that overhangs their way out, and holes with a face that nothing gets to."""
-    channels = [f for f in subject.of_type(*DEPRESSIONS) if f.direction is not None and _lips(subject, f)]
-    hidden = set(subject.facts.reach.unreachable)
-    recessed = [f for f in subject.of_type(*ROUND) if f.axis is not None and not hidden.isdisjoint(f.faces)]
-    return channels + [f for f in recessed if _lips(subject, f)]
+def undercuts(subject: Subject) -> list[Undercut]:
+    """Depressions with a flat face that overhangs their way out, holes with a recess, and recesses in other walls."""
+    found = []
+    for feature in subject.of_type(*DEPRESSIONS, *ROUND):
+        lips = _lips(subject, feature)
+        if lips:
+            room = _room(subject, feature, lips)
+            found.append(Undercut(list(feature.faces), lips, room, [feature], _has_open_end(feature)))
+    known = {face for undercut in found for face in undercut.faces}
+    return found + _recesses(subject, set(subject.facts.reach.unreachable) - known)
+
+
+def _recesses(subject: Subject, hidden: set[int]) -> list[Undercut]:
+    """Groups of faces that nothing gets to, behind a lip that has an outer edge; a closed cavity has none."""
+    found = []
+    for group in _facing_each_other(subject, groups_of(subject.graph, hidden)):
+        lips = {face: neck for face in group if (neck := _neck(subject.graph, face, hidden)) is not None}
+        if lips:
+            features = [f for f in subject.features if not set(f.faces).isdisjoint(group)]
+            found.append(Undercut(group, list(lips), _room_of_recess(subject, group, lips), features, False))
+    return found
+
+
+def _facing_each_other(subject: Subject, groups: list[list[int]]) -> list[list[int]]:
+    """The groups, those as one that look at each other across the way out: one cutter makes both sides."""
+    joined = [list(group) for group in groups]
+    for gap in subject.facts.gaps.gaps:
+        ends = [next((group for group in joined if face in group), None) for face in gap.faces]
+        one, other = ends
+        if one is not None and other is not None and one is not other:
+            one += other
+            joined = [group for group in joined if group is not other]
+    return [sorted(group) for group in joined]
+
+
+def groups_of(graph: FaceGraph, faces: set[int]) -> list[list[int]]:
+    """`faces` in groups that hang together."""
+    groups: list[list[int]] = []
+    for face in sorted(faces):
+        if not any(face in group for group in groups):
+            groups.append(sorted(graph.flood([face], lambda _edge, _face, other: other in faces)))
+    return groups
+
+
+def _neck(graph: FaceGraph, lip: int, hidden: set[int]) -> int | None:
+    """The flat face that goes on from a flat lip towards the way out, past its longest outer edge."""
+    if graph.kind[lip] != Surface.PLANE:
+        return None
+    beyond = [
+        (round(float(graph.edges.length[edge]), 6), -other)
+        for edge, other in graph.neighbours(lip)
+        if graph.bend[edge] == Bend.CONVEX and other not in hidden and graph.kind[other] == Surface.PLANE
+    ]
+    return -max(beyond)[1] if beyond else None
+
+
+def _room_of_recess(subject: Subject, group: list[int], lips: dict[int, int]) -> _Room:
+    graph, gaps = subject.graph, subject.facts.gaps.gaps
+
+    def gap_at(face: int) -> float | None:
+        return next((gap.width for gap in gaps if face in gap.faces), None)
+
+    depths, widths, mouths = [], [], []
+    for lip, neck in lips.items():
+        low, high = graph.extent([lip], graph.faces.axis[neck])
+        depths.append(high - low)
+        low, high = graph.extent(group, graph.faces.axis[lip])
+        widths.append(gap_at(lip) or high - low)
+        mouths.append(gap_at(neck))
+    return _Room(min(widths), max(depths), min((m for m in mouths if m is not None), default=None))
 
 
 def _lips(subject: Subject, feature: Feature) -> list[int]:
@@ -55,18 +133,19 @@ def _lips(subject: Subject, feature: Feature) -> list[int]:
     faces = subject.part.faces
     planes = [f for f in feature.faces if faces.kind[f] == Surface.PLANE]
     if feature.type in ROUND:
-        return sorted(set(planes) & set(subject.facts.reach.unreachable))
+        return sorted(set(planes) & set(subject.facts.reach.unreachable)) if feature.axis is not None else []
+    if feature.direction is None:
+        return []
     return [f for f in planes if float(faces.axis[f] @ feature.direction) < OVERHANGS]
 
 
-def _is_entered_from_an_end(feature: Feature) -> bool:
+def _has_open_end(feature: Feature) -> bool:
     if feature.type in ROUND or feature.direction is None:
         return False
     return any(abs(float(way @ feature.direction)) < SQUARE for way in feature.open_directions)
 
 
-def _room(subject: Subject, feature: Feature) -> _Room:
-    lips = _lips(subject, feature)
+def _room(subject: Subject, feature: Feature, lips: list[int]) -> _Room:
     up = feature.axis if feature.type in ROUND else feature.direction
     assert up is not None
     radii = _radii(subject.graph, lips)
@@ -119,18 +198,17 @@ def _height_behind(graph: FaceGraph, feature: Feature, lip: int, up: Floats) -> 
     return low - max((h for h in below if h < low), default=graph.extent(feature.faces, up)[0])
 
 
-def _measurement(subject: Subject, feature: Feature, room: _Room, *, by_mouth: bool) -> Measurement:
-    lips = _lips(subject, feature)
-    faces = subject.part.faces
-    largest = max(lips, key=lambda face: (round(float(faces.area[face]), 3), -face))
+def _measurement(subject: Subject, found: Undercut, value: float, size: str) -> Measurement:
+    faces, room = subject.part.faces, found.room
+    largest = max(found.lips, key=lambda face: (round(float(faces.area[face]), 3), -face))
     return Measurement(
-        room.mouth if by_mouth else room.width,
-        lips,
+        value,
+        found.lips,
         faces.point[largest],
         faces.normal[largest],
-        _change("clearance", room.mouth) if by_mouth else _change("width", room.width),
-        [feature],
-        details={"width": room.width, "depth": room.depth, "clearance": room.mouth},
+        _change(size, value),
+        found.features,
+        details={"width": room.width, "depth": room.depth} | ({} if room.mouth is None else {"clearance": room.mouth}),
     )
 
 
