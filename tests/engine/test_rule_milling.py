@@ -53,10 +53,11 @@ def sphere(diameter: float) -> Any:  # noqa: ANN401
     return module("BRepPrimAPI").BRepPrimAPI_MakeSphere(diameter / 2).Shape()
 
 
-def side_hole(reach: float) -> Solid:
-    """A pocket of 40 mm in the plate's middle, and a hole from the side that is `reach` mm deep."""
+def side_hole(reach: float, aslant: float = 0.0) -> Solid:
+    """A pocket of 40 mm in the plate's middle, and a hole from the side that is `reach` mm deep, turned by `aslant`."""
     opened = plate().cut(pocket(40.0, 40.0, 20.0, (60.0, 40.0, 30.0), corner=8.0))
-    return opened.cut(drill(5.0, reach, (0.0, 40.0, 20.0), (1.0, 0.0, 0.0), point=False))
+    along = (math.cos(math.radians(aslant)), math.sin(math.radians(aslant)), 0.0)
+    return opened.cut(drill(5.0, reach, (0.0, 40.0, 20.0), along, point=False))
 
 
 def two_holes(height: float) -> Solid:
@@ -97,7 +98,9 @@ CASES: list[Case] = [
     ("hole-oblique", lambda: ball_with_hole(30.0 * math.sin(math.radians(4.9))), None),
     ("hole-oblique", lambda: ball_with_hole(30.0 * math.sin(math.radians(5.2))), "minor"),
     ("hole-intersects-cavity", lambda: side_hole(39.0), None),
-    ("hole-intersects-cavity", lambda: side_hole(45.0), "minor"),
+    ("hole-intersects-cavity", lambda: side_hole(45.0), None),
+    ("hole-intersects-cavity", lambda: side_hole(30.0, aslant=10.0), None),
+    ("hole-intersects-cavity", lambda: side_hole(60.0, aslant=10.0), "minor"),
     ("hole-intersects-cavity", lambda: two_holes(12.4), None),
     ("hole-intersects-cavity", lambda: two_holes(20.0), "minor"),
     ("hole-intersects-cavity", hole_in_a_floor, None),

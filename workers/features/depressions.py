@@ -18,6 +18,7 @@ ALONG_OWN = 0.7  # cosine: one of the feature's own directions is taken within 4
 TOWARD_MOUTH = 0.3  # cosine: a direction leads out by a face that it meets at no flatter an angle
 OPPOSITE = -0.9
 PARALLEL_SLACK = 1e-3
+SMALL_OVERHANG = 0.1
 # Of looks around from its walls, how many may meet nothing: an outline sees the open all around, a shoulder most of it.
 OUTLINE = 0.5
 SHOULDER = 0.7
@@ -58,6 +59,9 @@ def _features_of(graph: FaceGraph, members: list[int], around: Surroundings) -> 
         ]
         if all(channel is not None for channel in crossing) and crossing:
             return [channel for channel in crossing if channel is not None]
+    if feature is None:
+        # A housing's inside is a pocket, though a lip or a bead here and there overhangs it.
+        feature = _describe(graph, members, around, SMALL_OVERHANG)
     return [] if feature is None else [feature]
 
 
@@ -87,12 +91,15 @@ def _joined(graph: FaceGraph, around: Surroundings, edge: int, face: int, other:
     return graph.bend[edge] == Bend.SMOOTH or graph.is_concave(edge)
 
 
-def _describe(graph: FaceGraph, members: list[int], around: Surroundings) -> Feature | None:
-    """The feature that `members` make up, or None if they are no depression (a shaft's shoulder, a free-form skin)."""
+def _describe(graph: FaceGraph, members: list[int], around: Surroundings, overhang: float = 0.0) -> Feature | None:
+    """The feature that `members` make up, or None if they are no depression (a shaft's shoulder, a free-form skin).
+
+    The share `overhang` of their area may be in the way of the tool.
+    """
     core = [f for f in members if f not in around.concave_fillets]
     if not core or _is_shoulder(graph, core):
         return None
-    openings, necks = _open_directions(graph, members)
+    openings, necks = _open_directions(graph, members, overhang)
     if not openings:
         return None
     kind, direction = _classify(graph, core, openings, necks)
@@ -130,15 +137,16 @@ def _is_shoulder(graph: FaceGraph, core: list[int]) -> bool:
     return all(graph.kind[f] == Surface.PLANE and abs(float(graph.faces.axis[f] @ axis)) > 0.999 for f in rest)
 
 
-def _open_directions(graph: FaceGraph, members: list[int]) -> tuple[list[Floats], list[Floats]]:
+def _open_directions(graph: FaceGraph, members: list[int], overhang: float = 0.0) -> tuple[list[Floats], list[Floats]]:
     """(openings, necks): directions out past the feature's mouths, and mouths too narrow to leave by.
 
     One direction stands for each group of faces beyond the mouth. Through an opening, nothing of the
-    feature is in the way; the neck of a T-slot leads out, but its own lips overhang.
+    feature is in the way, or no more than the share `overhang` of its area; the neck of a T-slot leads out,
+    but its own lips overhang.
     """
     mouth = mouth_normals(graph, members)
-    own = _free(graph, members, _own_directions(graph, members))
-    beyond = _free(graph, members, np.array(mouth).reshape(-1, 3))
+    own = _free(graph, members, _own_directions(graph, members), overhang)
+    beyond = _free(graph, members, np.array(mouth).reshape(-1, 3), overhang)
     openings: list[Floats] = []
     necks: list[Floats] = []
     for normal in mouth:
@@ -202,13 +210,17 @@ def _own_directions(graph: FaceGraph, members: list[int]) -> Floats:
     return np.concatenate([own, -own])
 
 
-def _free(graph: FaceGraph, members: list[int], candidates: Floats) -> Floats:
-    """Those of (k, 3) directions along which the feature's volume could be drawn out past its own faces."""
+def _free(graph: FaceGraph, members: list[int], candidates: Floats, overhang: float) -> Floats:
+    """Those of (k, 3) directions along which the feature's volume could be drawn out past its own faces.
+
+    All but the share `overhang` of their area.
+    """
     if not len(candidates):
         return candidates
     candidates = np.unique(np.round(candidates, 9), axis=0)
-    against = (candidates @ _member_normals(graph, members).T).min(axis=1)
-    return np.asarray(candidates[against >= -LEAN])
+    normals, areas = _member_normals(graph, members)
+    against = (candidates @ normals.T < -LEAN) @ areas
+    return np.asarray(candidates[against <= overhang * areas.sum()])
 
 
 def _normal_near(graph: FaceGraph, face: int, point: Floats) -> Floats:
@@ -222,11 +234,13 @@ def _normal_near(graph: FaceGraph, face: int, point: Floats) -> Floats:
     return np.asarray(graph.part.mesh.normals[triangles[int(distance.argmin())]])
 
 
-def _member_normals(graph: FaceGraph, members: list[int]) -> Floats:
-    """(k, 3) outward normals that occur on the feature."""
+def _member_normals(graph: FaceGraph, members: list[int]) -> tuple[Floats, Floats]:
+    """(k, 3) outward normals that occur on the feature, and (k,) mm2 of each."""
     mesh = graph.part.mesh
     of_members = np.isin(mesh.face, members)
-    return np.unique(np.round(mesh.normals[of_members], 3), axis=0)
+    normals, index = np.unique(np.round(mesh.normals[of_members], 3), axis=0, return_inverse=True)
+    areas = np.bincount(index.ravel(), weights=mesh.areas[of_members], minlength=len(normals))
+    return normals, np.asarray(areas, dtype=float)
 
 
 def _classify(graph: FaceGraph, core: list[int], openings: list[Floats], necks: list[Floats]) -> tuple[str, Floats]:

@@ -14,6 +14,8 @@ from workers.rules.rule_file import Rule
 ALONG = 0.2
 CAVITIES = (*HOLES, *POCKETS, "bore", "groove")
 COAXIAL = 1 - 1e-6
+WIDEST_CROSSED = 3.0  # diameters: across a wider cavity each wall is drilled by itself
+ENDS_WITHIN = 0.1  # of the diameter: no further from a wall than that, the hole ends there
 COAXIAL_MM = 1e-3
 
 
@@ -126,7 +128,7 @@ def _real_roots(square: float, linear: float, constant: float) -> list[float]:
 
 @quantity("cavities_crossed")
 def cavities_crossed(subject: Subject, _rule: Rule) -> list[Measurement]:
-    """Number of cavities whose side wall each hole breaks through; of two holes that cross, the narrower one."""
+    """Number of cavities that each hole crosses or breaks into aslant; of two holes that cross, the narrower one."""
     home = {face: feature for feature in subject.of_type(*CAVITIES) for face in feature.faces}
     found = []
     for hole in subject.of_type(*HOLES):
@@ -135,39 +137,47 @@ def cavities_crossed(subject: Subject, _rule: Rule) -> list[Measurement]:
         crossed = _crossed(subject.part, hole, home)
         if crossed:
             found.append(_crossing(subject, hole, crossed, home))
-    return _whole_holes(found)
+    whole = _whole_holes(subject.part, found)
+    return [m for m in whole if _goes_on(m) or not all(_ends_squarely(subject.part, m, face) for face in m.faces)]
+
+
+def _goes_on(crossing: Measurement) -> bool:
+    """Whether the hole was put together from pieces on both sides of the cavity."""
+    return crossing.details["pieces"] > 1
 
 
 def _crossing(subject: Subject, hole: Feature, crossed: list[int], home: dict[int, Feature]) -> Measurement:
     change = always("end the hole before the cavity, or move it aside; else drill it before the cavity is cut")
     cavities = list({id(home[face]): home[face] for face in crossed}.values())
-    measurement = on_feature(hole, subject, float(len(cavities)), change)
+    measurement = on_feature(hole, subject, float(len(cavities)), change, pieces=1.0)
     measurement.faces += crossed
     measurement.features += cavities
     return measurement
 
 
-def _whole_holes(pieces: list[Measurement]) -> list[Measurement]:
-    """Two holes of one diameter and axis, on either side of the same cavity, are one hole that crosses it."""
+def _whole_holes(part: Part, pieces: list[Measurement]) -> list[Measurement]:
+    """Two holes of one diameter and axis, close by on either side of one cavity, are one hole that crosses it."""
     whole: list[Measurement] = []
     for piece in pieces:
-        other = next((w for w in whole if _are_one_hole(w, piece)), None)
+        other = next((w for w in whole if _are_one_hole(part, w, piece)), None)
         if other is None:
             whole.append(piece)
         else:
+            other.details["pieces"] += 1
             other.faces = sorted({*other.faces, *piece.faces})
             known = {id(feature) for feature in other.features}
             other.features += [feature for feature in piece.features if id(feature) not in known]
     return whole
 
 
-def _are_one_hole(first: Measurement, second: Measurement) -> bool:
+def _are_one_hole(part: Part, first: Measurement, second: Measurement) -> bool:
     one, two, cavities = first.features[0], second.features[0], {id(f) for f in second.features[1:]}
     return (
         one.point is not None
         and one.axis is not None
         and _is_on_axis(two, one.point, one.axis)
         and abs(one.size["diameter"] - two.size["diameter"]) < COAXIAL_MM
+        and _gap(part, one, two, one.axis) < WIDEST_CROSSED * one.size["diameter"]
         and any(id(feature) in cavities for feature in first.features[1:])
     )
 
@@ -176,6 +186,29 @@ def _crossed(part: Part, hole: Feature, home: dict[int, Feature]) -> list[int]:
     """The walls of other cavities that the hole's own wall breaks through."""
     walls = {face for _edge, face in _rim(part, hole) if face in home and home[face] is not hole}
     return sorted(face for face in walls if _is_side_wall(part, home[face], face) and not _yields(hole, home[face]))
+
+
+def _ends_squarely(part: Part, crossing: Measurement, face: int) -> bool:
+    """Whether the hole ends at a flat wall square to it: the drill comes out with all of its lips at once."""
+    faces, hole = part.faces, crossing.features[0]
+    if face in hole.faces:
+        return True
+    if hole.axis is None or faces.kind[face] != Surface.PLANE or abs(float(faces.axis[face] @ hole.axis)) < SQUARE:
+        return False
+    low, high = _extent(part, hole, hole.axis)
+    at, slack = float(faces.origin[face] @ hole.axis), ENDS_WITHIN * hole.size["diameter"]
+    return not low + slack < at < high - slack
+
+
+def _extent(part: Part, hole: Feature, axis: Floats) -> tuple[float, float]:
+    edges = [edge for face in hole.faces for edge in part.edges_of_face[face]]
+    heights = np.concatenate([part.edges.start[edges], part.edges.end[edges]]) @ axis
+    return float(heights.min()), float(heights.max())
+
+
+def _gap(part: Part, first: Feature, second: Feature, axis: Floats) -> float:
+    (low1, high1), (low2, high2) = _extent(part, first, axis), _extent(part, second, axis)
+    return max(low1, low2) - min(high1, high2)
 
 
 def _is_side_wall(part: Part, cavity: Feature, face: int) -> bool:
