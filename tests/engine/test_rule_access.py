@@ -32,6 +32,12 @@ def wall_beside_a_pocket(depth: float) -> Solid:
     return block(80.0, 60.0, 40.0).cut(pocket(60.0, 30.0, depth, (40.0, 41.0, 40.0), corner=8.0))
 
 
+def lettered_at(degrees: float) -> Solid:
+    """A recess of 2 mm in the side, that is turned by so much from square."""
+    mark = block(14.0, 12.0, 8.0, (-7.0, -12.0, -4.0)).moved((40.0, 2.0, 20.0), (1.0, 0.0, 0.0), degrees)
+    return block(80.0, 60.0, 40.0).cut(mark)
+
+
 def t_slot(width: float, depth: float = 6.0) -> Solid:
     """A T-slot right through: its head is `width` mm high and reaches `depth` behind the lips of a 12 mm mouth."""
     mouth = block(100.0, 12.0, 60.0, (-10.0, 34.0, 70.0))
@@ -93,6 +99,10 @@ CASES: list[Case] = [
     ("wall-slender", lambda: wall_beside_a_pocket(15.9), None),
     ("wall-slender", lambda: wall_beside_a_pocket(16.1), "minor"),
     ("wall-slender", lambda: block(100.0, 60.0, 5.0), None),
+    ("wall-slender", lambda: block(100.0, 160.0, 20.0).join(block(100.0, 30.0, 40.0)), None),  # a plate with a ridge
+    ("setups", lambda: lettered_at(2.0), None),
+    ("face-unreachable", lambda: lettered_at(2.0), None),
+    ("face-unreachable", lambda: lettered_at(8.0), "major"),
     ("undercut", lambda: t_slot(2.9), "major"),
     ("undercut", lambda: t_slot(3.1), None),
     ("undercut", lambda: t_slot(39.9), None),

@@ -16,8 +16,11 @@ OWN_DIRECTIONS = 12
 # Where none of those leads, so many directions all around are tried, each that often.
 ALL_AROUND = 200
 HIDDEN_SAMPLES = 2_000
-# A wall may lean so much against the direction (the sine of the angle) and still count as parallel to it.
+# A wall may lean so much against the direction (the sine of the angle) and still count as parallel to it, and so
+# much more where that hides no more than this of it: lettering square to a drafted wall, say.
 PARALLEL = 1e-3
+LEANING = 0.06
+HIDDEN_MM = 0.1
 # Rays start so far off the surface, relative to the part's diagonal: more than single precision is off.
 HAIR = 2e-5
 # A face counts as reached along a direction with this share of it, and by a set-up with this share of
@@ -47,7 +50,8 @@ def measure_reach(part: Part, scene: RayScene) -> Reach:
     samples = spread_by_face(part.mesh, SAMPLES, LEAST_ON_A_FACE)
     directions, main, own = _directions(part, frame)
     lifted = samples.points + HAIR * part.diagonal * samples.normals
-    free = np.column_stack([_is_reached(scene, samples, lifted, d) for d in directions])
+    leaning = np.minimum(LEANING, HIDDEN_MM / _extents(part, directions))[samples.face]
+    free = np.column_stack([_is_reached(scene, samples, lifted, d, leaning[:, i]) for i, d in enumerate(directions)])
     share = _share(part, samples, free)
     in_main = _share_by_any(part, samples, free[:, main])
     all_around = _from_all_around(scene, samples, lifted, free, frame)
@@ -76,10 +80,27 @@ def _directions(part: Part, frame: Floats) -> tuple[Floats, list[int], list[int]
     return known, numbers[:6], list(dict.fromkeys(numbers))
 
 
-def _is_reached(scene: RayScene, samples: Samples, lifted: Floats, direction: Floats) -> Bools:
-    faces_it = samples.normals @ direction > -PARALLEL
+def _extents(part: Part, directions: Floats) -> Floats:
+    """(n_faces, k) mm that each face measures along each direction; the mesh's vertices are in the order of faces."""
+    mesh = part.mesh
+    owner = np.zeros(len(mesh.vertices), dtype=np.int64)
+    owner[mesh.triangles.ravel()] = np.repeat(mesh.face, 3)
+    order = np.argsort(owner, kind="stable")
+    faces, first = np.unique(owner[order], return_index=True)
+    heights = (mesh.vertices @ directions.T)[order]
+    extents = np.full((len(part.faces), len(directions)), np.inf)
+    extents[faces] = np.maximum.reduceat(heights, first) - np.minimum.reduceat(heights, first)
+    return np.asarray(np.maximum(extents, HIDDEN_MM))
+
+
+def _is_reached(scene: RayScene, samples: Samples, lifted: Floats, direction: Floats, leaning: Floats) -> Bools:
+    """(n,) whether a tool gets to each sample along `direction`; walls may lean against it by the sine `leaning`."""
+    toward = samples.normals @ direction
+    faces_it = toward > -np.maximum(PARALLEL, leaning)
+    leans = faces_it & (toward < -PARALLEL)
+    start = lifted + np.where(leans, HIDDEN_MM, 0.0)[:, None] * samples.normals
     free = np.zeros(len(samples), dtype=bool)
-    free[faces_it] = scene.is_free(lifted[faces_it], direction)
+    free[faces_it] = scene.is_free(start[faces_it], direction)
     return free
 
 
@@ -122,16 +143,23 @@ def _all_around() -> Floats:
 
 
 def _setups(part: Part, samples: Samples, free: Bools, main: list[int], own: list[int]) -> list[int]:
-    """The fewest directions that reach what all of them reach: of the main frame's as far as these lead."""
-    chosen: list[int] = []
-    for candidates in (main, own):
-        chosen = _cover(part, samples, free, chosen, candidates)
-    return _without_the_needless(part, samples, free, chosen)
+    """The fewest directions that reach what all of them reach: of the main frame's as far as these lead.
+
+    Others are added only for the faces that the main frame does not reach and one of them alone does: what takes
+    a tool that tilts as it goes is not a matter of set-ups.
+    """
+    by_main = _share_by_any(part, samples, free[:, main])
+    by_one = _share(part, samples, free[:, own]).max(axis=1)
+    need = COVERED * by_main
+    chosen = _cover(part, samples, free, [], main, need)
+    need = np.where((by_main < REACHED) & (by_one >= REACHED), COVERED * by_one, need)
+    return _without_the_needless(part, samples, free, _cover(part, samples, free, chosen, own, need), need)
 
 
-def _cover(part: Part, samples: Samples, free: Bools, chosen: list[int], candidates: list[int]) -> list[int]:
-    """`chosen`, and of `candidates` the one that adds most, again and again until none adds to what is needed."""
-    need = COVERED * _share_by_any(part, samples, free[:, [*chosen, *candidates]])
+def _cover(
+    part: Part, samples: Samples, free: Bools, chosen: list[int], candidates: list[int], need: Floats
+) -> list[int]:
+    """`chosen`, and of `candidates` the one that adds most, again and again until each face has what it needs."""
     while (_share_by_any(part, samples, free[:, chosen]) < need - 1e-9).any():
         so_far = np.asarray(np.any(free[:, chosen], axis=1, keepdims=True))
         with_one = _share(part, samples, np.logical_or(free[:, candidates], so_far))
@@ -140,8 +168,7 @@ def _cover(part: Part, samples: Samples, free: Bools, chosen: list[int], candida
     return chosen
 
 
-def _without_the_needless(part: Part, samples: Samples, free: Bools, chosen: list[int]) -> list[int]:
-    need = COVERED * _share_by_any(part, samples, free[:, chosen])
+def _without_the_needless(part: Part, samples: Samples, free: Bools, chosen: list[int], need: Floats) -> list[int]:
     for one in chosen:
         rest = [other for other in chosen if other != one]
         if (_share_by_any(part, samples, free[:, rest]) >= need - 1e-9).all():

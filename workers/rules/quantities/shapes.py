@@ -62,11 +62,12 @@ def _floors(subject: Subject) -> set[int]:
 
 
 def _off_right_angle(subject: Subject, wall: int, upright: Floats) -> float | None:
-    """Degrees between the wall and `upright`; None if it is neither flat nor a cone about it."""
+    """Degrees between the wall and the nearer of `upright` and the floor; None if it is neither flat nor a cone."""
     faces = subject.part.faces
     along = min(1.0, abs(float(faces.axis[wall] @ upright)))
     if faces.kind[wall] == Surface.PLANE:
-        return float(np.degrees(np.arcsin(along)))
+        lean = float(np.degrees(np.arcsin(along)))
+        return min(lean, 90.0 - lean)
     if faces.kind[wall] == Surface.CONE and along > 1 - 1e-6:
         return abs(float(faces.half_angle[wall]))
     return None

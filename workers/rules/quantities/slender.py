@@ -4,17 +4,22 @@ import numpy as np
 
 from workers.cad.part import Bend, Floats, Surface
 from workers.features.graph import FaceGraph
+from workers.features.main_axis import main_axis
 from workers.rules.measurement import Change, ChangeTo, Measurement
 from workers.rules.quantities.registry import Subject, quantity
 from workers.rules.rule_file import Rule
 
+LYING = 0.9  # cosine: what faces along the main direction of machining lies on the table
+
 
 @quantity("wall_height_to_thickness")
 def wall_height_to_thickness(subject: Subject, _rule: Rule) -> list[Measurement]:
-    """Height over thickness of each wall that stands on a floor and ends free."""
+    """Height over thickness of each wall that stands on a floor and ends free; plates that lie flat are no walls."""
     graph, found = subject.graph, []
+    axis = main_axis(subject.part, subject.features)
     for wall in subject.facts.thickness.walls:
-        height = _free_height(graph, *wall.faces) if wall.exact and wall.thickness > 0 else None
+        upright = abs(float(graph.faces.axis[wall.faces[0]] @ axis)) < LYING
+        height = _free_height(graph, *wall.faces) if wall.exact and wall.thickness > 0 and upright else None
         if height is not None:
             features = [f for f in subject.features if not set(f.faces).isdisjoint(wall.faces)]
             found.append(
