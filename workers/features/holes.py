@@ -1,6 +1,7 @@
 """Holes: stacks of concave faces of revolution about one axis."""
 
 import numpy as np
+from scipy.spatial import KDTree
 
 from workers.cad.part import Bend, Curve, Floats, Surface
 from workers.features.feature import Feature
@@ -16,6 +17,8 @@ WIDEST_DRILLED_MM = 50.0
 SPOT_FACE = 0.125
 # A round recess open at its side is no hole if it is shallower than this share of its diameter.
 SHALLOW = 0.25
+# Relative to the part's diagonal, more than axes that count as one are apart anywhere in the part.
+AXES_APART = 2e-3
 
 
 def find_holes(graph: FaceGraph, taken: set[int]) -> list[Feature]:
@@ -168,14 +171,30 @@ def _on_axis(graph: FaceGraph, point: Floats, seed: int) -> bool:
 
 def _joined_across_gaps(graph: FaceGraph, stacks: list[list[int]]) -> list[list[int]]:
     """Join stacks of one bore that a slot or groove cuts in two: coaxial, same diameter, a short gap between."""
+    stacks = sorted(stacks, key=lambda s: s[0])
     joined: list[list[int]] = []
-    for stack in sorted(stacks, key=lambda s: s[0]):
-        home = next((other for other in joined if _continues(graph, other, stack)), None)
-        if home is None:
+    homes: list[int] = []
+    for stack, close in zip(stacks, _about_one_line(graph, stacks), strict=True):
+        candidates = sorted({homes[other] for other in close if other < len(homes)})
+        home = next((other for other in candidates if _continues(graph, joined[other], stack)), len(joined))
+        homes.append(home)
+        if home == len(joined):
             joined.append(list(stack))
         else:
-            home.extend(stack)
+            joined[home].extend(stack)
     return [sorted(stack) for stack in joined]
+
+
+def _about_one_line(graph: FaceGraph, stacks: list[list[int]]) -> list[list[int]]:
+    """Per stack, the numbers of those whose axes pass the middle of the part near where its own does."""
+    if not stacks:
+        return []
+    mains = (_main_cylinder(graph, stack) for stack in stacks)
+    faces = [stack[0] if main is None else main for main, stack in zip(mains, stacks, strict=True)]
+    axis = graph.faces.axis[faces]
+    offset = graph.faces.origin[faces] - (graph.part.low + graph.part.high) / 2
+    foot = offset - np.einsum("ij,ij->i", offset, axis)[:, None] * axis
+    return list(KDTree(foot).query_ball_point(foot, AXES_APART * graph.part.diagonal))
 
 
 def _continues(graph: FaceGraph, first: list[int], second: list[int]) -> bool:
