@@ -63,11 +63,11 @@ def _widest_radius(graph: FaceGraph, face: int) -> float:
 
 def _stacks(graph: FaceGraph, taken: set[int]) -> list[list[int]]:
     """Groups of coaxial concave faces that make up one hole each, with their shoulders and bottoms."""
-    walls = [
+    walls = {
         f
         for f in range(len(graph.faces))
         if f not in taken and graph.sign[f] < 0 and graph.kind[f] in (Surface.CYLINDER, Surface.CONE)
-    ]
+    }
     whole = {f for f in walls if _turn(graph, f, walls) >= LEAST_TURN_DEGREES}
     stacks: list[list[int]] = []
     done: set[int] = set()
@@ -86,27 +86,22 @@ def _stack_around(graph: FaceGraph, seed: int, whole: set[int]) -> set[int]:
     return graph.flood([seed], lambda edge, _face, other: _belongs(graph, edge, other, seed, whole))
 
 
-def _turn(graph: FaceGraph, face: int, walls: list[int]) -> float:
-    """Degrees about the axis that `face` covers together with the faces of the same cylinder or cone."""
+def _turn(graph: FaceGraph, face: int, walls: set[int]) -> float:
+    """Degrees about the axis that `face` covers together with the pieces that its cylinder or cone is written in."""
     faces = graph.faces
-    span = float(faces.u_span[face])
-    if span >= FULL_TURN_DEGREES:
-        return span
-    for _edge, other in graph.neighbours(face):
-        same = (
+    if faces.u_span[face] >= FULL_TURN_DEGREES:
+        return float(faces.u_span[face])
+
+    def beside(_edge: int, _face: int, other: int) -> bool:
+        return (
             other in walls
             and graph.kind[other] == graph.kind[face]
             and graph.coaxial(face, other)
-            and abs(faces.radius[other] - faces.radius[face]) < graph.tolerance
+            and (graph.kind[face] == Surface.CONE or abs(faces.radius[other] - faces.radius[face]) < graph.tolerance)
             and _overlap(graph, face, other) > 0.5
         )
-        if same and graph.kind[face] == Surface.CYLINDER:
-            span += float(faces.u_span[other])
-        elif same or (
-            other in walls and graph.kind[face] == graph.kind[other] == Surface.CONE and graph.coaxial(face, other)
-        ):
-            span += float(faces.u_span[other]) * (_overlap(graph, face, other) > 0.5)
-    return min(span, 360.0)
+
+    return min(float(faces.u_span[sorted(graph.flood([face], beside))].sum()), 360.0)
 
 
 def _overlap(graph: FaceGraph, first: int, second: int) -> float:
@@ -247,7 +242,7 @@ def _describe(graph: FaceGraph, stack: list[int]) -> Feature | None:
         stages.reverse()
     name_forms(stages, mouth_high, through)
     bore = min((s for s in stages if not s.cone), key=lambda s: s.diameter, default=stages[0])
-    share = max(_turn(graph, f, stack) for f in bore.faces) / 360.0
+    share = max(_turn(graph, f, set(stack)) for f in bore.faces) / 360.0
     kind = hole_type(stages, through, flat=any(graph.kind[f] == Surface.PLANE for f in closing))
     if share * 360.0 < FULL_TURN_DEGREES - 10:
         kind = "partial_hole"
