@@ -18,7 +18,6 @@ from workers.features.feature import Feature
 from workers.features.recognise import recognise
 from workers.plain_json import plain
 from workers.process_choice import ProcessChoice, choose_process, processes_of
-from workers.rules.anchor import place_of
 from workers.rules.evaluate import Undecided, evaluate
 from workers.rules.finding_document import as_dicts, group_of
 from workers.rules.material import Material
@@ -138,7 +137,7 @@ def _review_part(
     report_stage("facts")
     facts = clock.time("facts", lambda: measure_facts(part))
     report_stage("features")
-    features = clock.time("features", lambda: recognise(part, choice.axis) if part.exact else [])
+    features = clock.time("features", lambda: recognise(part, choice.axis, facts.scene) if part.exact else [])
     report_stage("rules")
     subject = Subject(part, features, facts, limits, stock)
     decidable_rules, left = decidable(rules, part, limits)
@@ -148,7 +147,7 @@ def _review_part(
         facts_of_mesh(part, facts.facts),
         [_feature_dict(feature) for feature in features],
         as_dicts(rules, subject, findings),
-        [place_of(part, finding.measurement) for finding in findings],
+        [finding.place for finding in findings],
         [group_of(finding) for finding in findings],
     )
     return found, left + undecided

@@ -176,15 +176,18 @@ class Sandbox:
 
 
 @contextmanager
-def _main_without_a_file() -> Iterator[None]:
-    """Keep multiprocessing from running the program's script again in the child, which needs nothing of it."""
-    main = vars(sys.modules["__main__"])
-    file = main.pop("__file__", None)
+def _main_of_no_module() -> Iterator[None]:
+    """Keep multiprocessing from running the program's script or module again in the child, which needs nothing of it.
+
+    Importing it there would cost each child what the program takes to start.
+    """
+    main = sys.modules["__main__"]
+    kept: dict[str, Any] = {name: vars(main).pop(name) for name in ("__file__", "__spec__") if name in vars(main)}
+    main.__spec__ = None
     try:
         yield
     finally:
-        if file is not None:
-            main["__file__"] = file
+        vars(main).update(kept)
 
 
 def _ignore(_stage: str) -> None:
@@ -233,7 +236,7 @@ class _Child:
         self._pipe, childs_end = context.Pipe(duplex=False)
         self._process: ForkServerProcess = context.Process(target=child_main, args=(order, childs_end), daemon=True)
         try:
-            with _multiprocessing_lock, _main_without_a_file():
+            with _multiprocessing_lock, _main_of_no_module():
                 self._process.start()
         except BaseException:
             self._pipe.close()

@@ -206,18 +206,20 @@ def test_a_killed_worker_leaves_nothing_behind(tmp_path: Path) -> None:
     until(lambda: not any(is_running(process.pid) for process in family), "all of its processes end")
 
 
-def test_a_childs_start_does_not_run_the_callers_script_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [["script.py"], ["-m", "script"]])
+def test_a_childs_start_does_not_run_the_callers_script_again(how: list[str], tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "print('script runs')\n"
         "from workers.sandbox import Limits, Sandbox\n"
-        f"print(Sandbox([]).run({target('echo')!r}, {{'stages': []}}, Limits(60, 1 << 30)), __file__)\n"
+        f"print(Sandbox([]).run({target('echo')!r}, {{'stages': []}}, Limits(60, 1 << 30)), bool(__spec__))\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(
-        [sys.executable, script], capture_output=True, text=True, check=True, env=environment, timeout=60
-    )
-    assert done.stdout == f"script runs\n{{'stages': []}} {script}\n"
+        [sys.executable, *how],
+        capture_output=True, text=True, check=True, env=environment, timeout=60, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.stdout == f"script runs\n{{'stages': []}} {'-m' in how}\n"
 
 
 def test_the_childs_lines_are_json_with_the_callers_ids_and_its_chatter_is_dropped(

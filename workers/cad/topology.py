@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from workers.cad.binding import curve_on_surface, enum_value, module, new_shape_map, static
+from workers.cad.elementary import elementary_normals, unit
 from workers.cad.explore import explore
 from workers.cad.part import Bend, Curve, Edges, Floats, Ints, Surface
+from workers.cad.splines import elementary_of_spline, elementary_of_spline_edge, turn_about
 from workers.cad.swept import elementary_of_swept
 
 # Faces that meet at less than this are taken as tangent; modellers write tangency to about 0.1 degrees.
@@ -68,8 +70,8 @@ class _Surface:
         self.face = face
         self.reversed = face.Orientation() == _REVERSED
         self.adaptor = module("BRepAdaptor").BRepAdaptor_Surface(face, True)
-        # What is read off; a cylinder that was written as a swept line is one, but keeps its own parameters.
-        self.elementary = elementary_of_swept(face) if self.adaptor.GetType() in _SWEPT else self.adaptor
+        # What is read off; a cylinder that was written as a swept line or a spline is one, with parameters of its own.
+        self.elementary = self._elementary()
         self.kind = _SURFACES.get(self.elementary.GetType(), Surface.FREEFORM)
         self.origin = self.outward_axis = (0.0, 0.0, 0.0)
         self.radius = self.minor_radius = self.half_angle = self.u_span = 0.0
@@ -79,6 +81,12 @@ class _Surface:
         else:
             self._read_elementary()
 
+    def _elementary(self) -> Any:  # noqa: ANN401
+        written_as = self.adaptor.GetType()
+        if written_as in _SWEPT:
+            return elementary_of_swept(self.face)
+        return (elementary_of_spline(self.face) if written_as in _SPLINES else None) or self.adaptor
+
     def _read_elementary(self) -> None:
         surface = getattr(self.elementary, self.kind.name.capitalize())()
         position = surface.Position()
@@ -87,18 +95,24 @@ class _Surface:
         axis = (direction.X(), direction.Y(), direction.Z())
         outward = 1 if position.Direct() != self.reversed else -1
         if self.elementary is not self.adaptor:
-            outward = self._outward_of_swept(surface, axis)
+            outward = self._outward_where_rewritten(surface, axis)
         if self.kind == Surface.PLANE:
             self.outward_axis = (axis[0] * outward, axis[1] * outward, axis[2] * outward)
             return
         self.outward_axis, self.sign = axis, outward
-        self.u_span = self.adaptor.LastUParameter() - self.adaptor.FirstUParameter()
+        self.u_span = self._turn()
         if self.kind == Surface.CONE:
             self.radius, self.half_angle = surface.RefRadius(), surface.SemiAngle()
         elif self.kind == Surface.TORUS:
             self.radius, self.minor_radius = surface.MajorRadius(), surface.MinorRadius()
         else:
             self.radius = surface.Radius()
+
+    def _turn(self) -> float:
+        """Radians about the axis that the face covers."""
+        if self.adaptor.GetType() in _SPLINES:
+            return turn_about(self.adaptor, np.array(self.origin), np.array(self.outward_axis))
+        return float(self.adaptor.LastUParameter() - self.adaptor.FirstUParameter())
 
     def _read_rolling_ball(self) -> None:
         """Radius and side of a free-form face that a rolling ball swept: a fillet written as a B-spline."""
@@ -130,7 +144,7 @@ class _Surface:
         root = math.sqrt(max(0.0, mean * mean - gauss))
         return float(mean + math.copysign(root, mean)) * (1.0 if self.reversed else -1.0)
 
-    def _outward_of_swept(self, surface: Any, axis: tuple[float, float, float]) -> int:  # noqa: ANN401
+    def _outward_where_rewritten(self, surface: Any, axis: tuple[float, float, float]) -> int:  # noqa: ANN401
         """1 if the outward normal points along a plane's axis, or away from the inside of a surface of revolution."""
         u = (self.adaptor.FirstUParameter() + self.adaptor.LastUParameter()) / 2
         v = (self.adaptor.FirstVParameter() + self.adaptor.LastVParameter()) / 2
@@ -248,32 +262,6 @@ class _EdgeCollector:
         return np.asarray(result / np.where(length > 0, length, 1.0))
 
 
-def elementary_normals(geometry: FaceGeometry, face: Ints, point: Floats) -> Floats:
-    """(m, 3) outward normals of planes, cylinders, cones, spheres and tori `face` at `point`s on them."""
-    kind, axis, sign = geometry.kind[face], geometry.axis[face], geometry.sign[face][:, None]
-    offset = point - geometry.origin[face]
-    along = np.einsum("ij,ij->i", offset, axis)[:, None] * axis
-    radial = _unit(offset - along)
-    slope = np.radians(geometry.half_angle[face])[:, None]
-    tube = _unit(offset - radial * geometry.radius[face][:, None])
-    return np.asarray(
-        np.select(
-            [
-                kind[:, None] == k
-                for k in (Surface.PLANE, Surface.CYLINDER, Surface.CONE, Surface.SPHERE, Surface.TORUS)
-            ],
-            [
-                axis,
-                radial * sign,
-                (radial * np.cos(slope) - axis * np.sin(slope)) * sign,
-                _unit(offset) * sign,
-                tube * sign,
-            ],
-            0.0,
-        )
-    )
-
-
 def curvature_across(geometry: FaceGeometry, face: Ints, point: Floats, normal: Floats, tangent: Floats) -> Floats:
     """(m,) curvature in 1/mm of each face at `point`, square to an edge's `tangent`; positive where it is convex.
 
@@ -285,7 +273,7 @@ def curvature_across(geometry: FaceGeometry, face: Ints, point: Floats, normal: 
     offset = point - geometry.origin[face]
     from_axis = offset - np.einsum("ij,ij->i", offset, axis)[:, None] * axis
     distance = np.linalg.norm(from_axis, axis=1)
-    radial = _unit(from_axis)
+    radial = unit(from_axis)
     around = np.einsum("ij,ij->i", np.cross(normal, tangent), np.cross(axis, radial)) ** 2
     about_axis = np.einsum("ij,ij->i", normal, radial) / np.where(distance > 1e-9, distance, np.inf)
     of_tube = np.isin(kind, (Surface.TORUS, Surface.FREEFORM))
@@ -295,11 +283,6 @@ def curvature_across(geometry: FaceGeometry, face: Ints, point: Floats, normal: 
     flat = (kind == Surface.PLANE) | ((kind == Surface.FREEFORM) & (profile_radius == 0))
     curved = np.where(kind == Surface.FREEFORM, along_profile, around * about_axis + (1 - around) * along_profile)
     return np.asarray(np.where(flat, 0.0, curved))
-
-
-def _unit(vectors: Floats) -> Floats:
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(length > 1e-12, length, 1.0))
 
 
 def _freeform_normal(surface: _Surface, edge: Any) -> tuple[float, float, float]:  # noqa: ANN401
@@ -340,6 +323,8 @@ def _read_curve(edge: Any) -> tuple[Any, ...]:  # noqa: ANN401
         length = last - first
     else:
         length = static("GCPnts", "GCPnts_AbscissaPoint", "Length")(adaptor)
+        if adaptor.GetType() in _SPLINE_CURVES:
+            kind, centre, radius = elementary_of_spline_edge(edge)
     return (
         kind, length, (start.X(), start.Y(), start.Z()), (at.X(), at.Y(), at.Z()),
         (end.X(), end.Y(), end.Z()), tangent, centre, radius,
@@ -355,6 +340,8 @@ _SURFACES = {
 _SWEPT = [
     enum_value("GeomAbs", "GeomAbs_SurfaceType", f"GeomAbs_SurfaceOf{how}") for how in ("Revolution", "Extrusion")
 ]
+_SPLINE_CURVES = [enum_value("GeomAbs", "GeomAbs_CurveType", f"GeomAbs_{how}Curve") for how in ("BSpline", "Bezier")]
+_SPLINES = [enum_value("GeomAbs", "GeomAbs_SurfaceType", f"GeomAbs_{how}Surface") for how in ("BSpline", "Bezier")]
 _CURVES = {
     enum_value("GeomAbs", "GeomAbs_CurveType", "GeomAbs_Line"): Curve.LINE,
     enum_value("GeomAbs", "GeomAbs_CurveType", "GeomAbs_Circle"): Curve.CIRCLE,

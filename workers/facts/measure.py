@@ -77,12 +77,17 @@ class _Measurements:
 class PartFacts:
     """The facts as reported, and the measurements behind them.
 
-    `thickness`, `gaps` and `reach` raise NotMeasuredError where they could not be measured.
+    `scene`, `thickness`, `gaps` and `reach` raise NotMeasuredError where they could not be measured.
     """
 
     def __init__(self, facts: dict[str, Fact], measurements: _Measurements) -> None:
         self.facts = facts
         self._measurements = measurements
+
+    @property
+    def scene(self) -> RayScene:
+        """The mesh, to cast more rays at."""
+        return _or_not_measured(lambda: self._measurements.scene, "the mesh")
 
     @property
     def thickness(self) -> Thickness:

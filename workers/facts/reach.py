@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workers.cad.elementary import distances, elementary_normals
 from workers.cad.part import Floats, Part
 from workers.facts.frames import SAME, main_frame, own_directions
 from workers.facts.rays import Bools, RayScene
@@ -47,9 +48,9 @@ def measure_reach(part: Part, scene: RayScene) -> Reach:
     A side wall counts as reached along itself: the ray starts a hair off it.
     """
     frame = main_frame(part)
-    samples = spread_by_face(part.mesh, SAMPLES, LEAST_ON_A_FACE)
+    samples = _with_exact_normals(part, spread_by_face(part.mesh, SAMPLES, LEAST_ON_A_FACE))
     directions, main, own = _directions(part, frame)
-    lifted = samples.points + HAIR * part.diagonal * samples.normals
+    lifted = samples.points + (HAIR * part.diagonal + _sag(part)[samples.face])[:, None] * samples.normals
     leaning = np.minimum(LEANING, HIDDEN_MM / _extents(part, directions))[samples.face]
     free = np.column_stack([_is_reached(scene, samples, lifted, d, leaning[:, i]) for i, d in enumerate(directions)])
     share = _share(part, samples, free)
@@ -65,6 +66,20 @@ def measure_reach(part: Part, scene: RayScene) -> Reach:
         unreachable=np.flatnonzero(hidden).tolist(),
         sideways=np.flatnonzero(measured & ~hidden & (in_main < REACHED)).tolist(),
     )
+
+
+def _with_exact_normals(part: Part, samples: Samples) -> Samples:
+    """A wall along which a tool comes in is one, though the triangles of its mesh may lean."""
+    exact = elementary_normals(part.faces, samples.face, samples.points)
+    normals = np.where(np.linalg.norm(exact, axis=1, keepdims=True) > 0, exact, samples.normals)
+    return Samples(samples.points, normals, samples.face)
+
+
+def _sag(part: Part) -> Floats:
+    """(n_faces,) mm by which the mesh of a face may stand before another place of the same face."""
+    sag = np.zeros(len(part.faces))
+    np.maximum.at(sag, part.mesh.face, np.abs(distances(part.faces, part.mesh.face, part.mesh.centroids)))
+    return sag
 
 
 def _directions(part: Part, frame: Floats) -> tuple[Floats, list[int], list[int]]:

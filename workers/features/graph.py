@@ -11,13 +11,16 @@ from workers.facts.rays import RayScene
 COAXIAL_MM = 1e-3
 PARALLEL = 1 - 1e-6
 FLAT = 1e-7  # 1/mm
+# Looking up a member of an enumeration takes longer than what is asked for most often does besides.
+_SMOOTH, _CONCAVE = int(Bend.SMOOTH), int(Bend.CONCAVE)
 
 
 class FaceGraph:
     """Adjacency of the faces of one part, with the questions that every recogniser asks."""
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: Part, rays: RayScene | None = None) -> None:
         self.part = part
+        self._rays = rays
         self.faces = part.faces
         self.edges = part.edges
         # Plain lists: the recognisers ask for single entries, which numpy is slow at.
@@ -41,9 +44,8 @@ class FaceGraph:
 
     def is_concave(self, edge: int) -> bool:
         """Whether material fills more than half of the space around `edge`; along a fillet, by its curvature."""
-        if self.bend[edge] == Bend.SMOOTH:
-            return self.curvature[edge] < -FLAT
-        return self.bend[edge] == Bend.CONCAVE
+        bend = self.bend[edge]
+        return bend == _CONCAVE or (bend == _SMOOTH and self.curvature[edge] < -FLAT)
 
     def flood(self, seeds: Iterable[int], may_cross: Callable[[int, int, int], bool]) -> set[int]:
         """Faces reached from `seeds` over edges for which `may_cross(edge, from, to)` holds."""
@@ -68,7 +70,7 @@ class FaceGraph:
     @cached_property
     def rays(self) -> RayScene:
         """To look around from a place on the part."""
-        return RayScene(self.part.mesh)
+        return self._rays or RayScene(self.part.mesh)
 
     @cached_property
     def tolerance(self) -> float:

@@ -1,6 +1,7 @@
 """Holes: stacks of concave faces of revolution about one axis."""
 
 import numpy as np
+from scipy.spatial import KDTree
 
 from workers.cad.part import Bend, Curve, Floats, Surface
 from workers.features.feature import Feature
@@ -16,6 +17,8 @@ WIDEST_DRILLED_MM = 50.0
 SPOT_FACE = 0.125
 # A round recess open at its side is no hole if it is shallower than this share of its diameter.
 SHALLOW = 0.25
+# Relative to the part's diagonal, more than axes that count as one are apart anywhere in the part.
+AXES_APART = 2e-3
 
 
 def find_holes(graph: FaceGraph, taken: set[int]) -> list[Feature]:
@@ -60,11 +63,11 @@ def _widest_radius(graph: FaceGraph, face: int) -> float:
 
 def _stacks(graph: FaceGraph, taken: set[int]) -> list[list[int]]:
     """Groups of coaxial concave faces that make up one hole each, with their shoulders and bottoms."""
-    walls = [
+    walls = {
         f
         for f in range(len(graph.faces))
         if f not in taken and graph.sign[f] < 0 and graph.kind[f] in (Surface.CYLINDER, Surface.CONE)
-    ]
+    }
     whole = {f for f in walls if _turn(graph, f, walls) >= LEAST_TURN_DEGREES}
     stacks: list[list[int]] = []
     done: set[int] = set()
@@ -83,27 +86,22 @@ def _stack_around(graph: FaceGraph, seed: int, whole: set[int]) -> set[int]:
     return graph.flood([seed], lambda edge, _face, other: _belongs(graph, edge, other, seed, whole))
 
 
-def _turn(graph: FaceGraph, face: int, walls: list[int]) -> float:
-    """Degrees about the axis that `face` covers together with the faces of the same cylinder or cone."""
+def _turn(graph: FaceGraph, face: int, walls: set[int]) -> float:
+    """Degrees about the axis that `face` covers together with the pieces that its cylinder or cone is written in."""
     faces = graph.faces
-    span = float(faces.u_span[face])
-    if span >= FULL_TURN_DEGREES:
-        return span
-    for _edge, other in graph.neighbours(face):
-        same = (
+    if faces.u_span[face] >= FULL_TURN_DEGREES:
+        return float(faces.u_span[face])
+
+    def beside(_edge: int, _face: int, other: int) -> bool:
+        return (
             other in walls
             and graph.kind[other] == graph.kind[face]
             and graph.coaxial(face, other)
-            and abs(faces.radius[other] - faces.radius[face]) < graph.tolerance
+            and (graph.kind[face] == Surface.CONE or abs(faces.radius[other] - faces.radius[face]) < graph.tolerance)
             and _overlap(graph, face, other) > 0.5
         )
-        if same and graph.kind[face] == Surface.CYLINDER:
-            span += float(faces.u_span[other])
-        elif same or (
-            other in walls and graph.kind[face] == graph.kind[other] == Surface.CONE and graph.coaxial(face, other)
-        ):
-            span += float(faces.u_span[other]) * (_overlap(graph, face, other) > 0.5)
-    return min(span, 360.0)
+
+    return min(float(faces.u_span[sorted(graph.flood([face], beside))].sum()), 360.0)
 
 
 def _overlap(graph: FaceGraph, first: int, second: int) -> float:
@@ -168,14 +166,30 @@ def _on_axis(graph: FaceGraph, point: Floats, seed: int) -> bool:
 
 def _joined_across_gaps(graph: FaceGraph, stacks: list[list[int]]) -> list[list[int]]:
     """Join stacks of one bore that a slot or groove cuts in two: coaxial, same diameter, a short gap between."""
+    stacks = sorted(stacks, key=lambda s: s[0])
     joined: list[list[int]] = []
-    for stack in sorted(stacks, key=lambda s: s[0]):
-        home = next((other for other in joined if _continues(graph, other, stack)), None)
-        if home is None:
+    homes: list[int] = []
+    for stack, close in zip(stacks, _about_one_line(graph, stacks), strict=True):
+        candidates = sorted({homes[other] for other in close if other < len(homes)})
+        home = next((other for other in candidates if _continues(graph, joined[other], stack)), len(joined))
+        homes.append(home)
+        if home == len(joined):
             joined.append(list(stack))
         else:
-            home.extend(stack)
+            joined[home].extend(stack)
     return [sorted(stack) for stack in joined]
+
+
+def _about_one_line(graph: FaceGraph, stacks: list[list[int]]) -> list[list[int]]:
+    """Per stack, the numbers of those whose axes pass the middle of the part near where its own does."""
+    if not stacks:
+        return []
+    mains = (_main_cylinder(graph, stack) for stack in stacks)
+    faces = [stack[0] if main is None else main for main, stack in zip(mains, stacks, strict=True)]
+    axis = graph.faces.axis[faces]
+    offset = graph.faces.origin[faces] - (graph.part.low + graph.part.high) / 2
+    foot = offset - np.einsum("ij,ij->i", offset, axis)[:, None] * axis
+    return list(KDTree(foot).query_ball_point(foot, AXES_APART * graph.part.diagonal))
 
 
 def _continues(graph: FaceGraph, first: list[int], second: list[int]) -> bool:
@@ -228,7 +242,7 @@ def _describe(graph: FaceGraph, stack: list[int]) -> Feature | None:
         stages.reverse()
     name_forms(stages, mouth_high, through)
     bore = min((s for s in stages if not s.cone), key=lambda s: s.diameter, default=stages[0])
-    share = max(_turn(graph, f, stack) for f in bore.faces) / 360.0
+    share = max(_turn(graph, f, set(stack)) for f in bore.faces) / 360.0
     kind = hole_type(stages, through, flat=any(graph.kind[f] == Surface.PLANE for f in closing))
     if share * 360.0 < FULL_TURN_DEGREES - 10:
         kind = "partial_hole"

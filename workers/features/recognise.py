@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 
 from workers.cad.part import Bend, Floats, Part, Surface
+from workers.facts.rays import RayScene
 from workers.features.bosses import boss_loops, find_bosses, find_ring_grooves
 from workers.features.depressions import Surroundings, find_depressions
 from workers.features.edge_breaks import find_chamfers, find_fillets
@@ -22,9 +23,12 @@ UPRIGHT = 0.99  # cosine: along the direction of the cutter, or drafted by a few
 FLOOR = 0.98
 
 
-def recognise(part: Part, axis: TurningAxis | None = None) -> list[Feature]:
-    """The machining features of `part`, in the order of their first face; with an `axis` the turned ones first."""
-    graph = FaceGraph(part)
+def recognise(part: Part, axis: TurningAxis | None = None, rays: RayScene | None = None) -> list[Feature]:
+    """The machining features of `part`, in the order of their first face; with an `axis` the turned ones first.
+
+    `rays` is the part's scene where there is one already: it takes as long to build as to use.
+    """
+    graph = FaceGraph(part, rays)
     turned = find_turned(graph, axis) if axis is not None else []
     taken = {f for feature in turned for f in feature.faces}
     grooves = [groove for groove in find_ring_grooves(graph) if taken.isdisjoint(groove.faces)]

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from workers.cad.part import Floats, Part
 from workers.facts.fact import NotMeasuredError
 from workers.rules.anchor import place_of
 from workers.rules.measurement import Measurement, NotDecidedError
@@ -25,6 +26,7 @@ class Finding:
     limit: float | None
     measurement: Measurement
     clear_at: float  # the limit at which the rule has nothing left to say
+    place: Floats  # (3,) mm: where it is, however the part is meshed and written
 
     @property
     def extra_minutes(self) -> float:
@@ -74,19 +76,19 @@ def evaluate(rules: RuleFile, subject: Subject) -> tuple[list[Finding], list[Und
         except NotMeasuredError as reason:
             undecided.append(Undecided(rule.id, str(reason)))
             continue
-        held = (_held_against(rule, levels, measurement) for measurement in measurements)
+        held = (_held_against(subject.part, rule, levels, measurement) for measurement in measurements)
         found += _one_a_place([finding for finding in held if finding is not None])
     order = {rule.id: number for number, rule in enumerate(rules.rules)}
-    return sorted(found, key=lambda f: (*_gravity(f), order[f.rule.id], *_place(subject, f))), undecided
+    return sorted(found, key=lambda f: (*_gravity(f), order[f.rule.id], *_place(f))), undecided
 
 
 def _gravity(finding: Finding) -> tuple[int, float]:
     return SEVERITIES.index(finding.level.severity), -round(finding.extra_minutes, 6)
 
 
-def _place(subject: Subject, finding: Finding) -> tuple[float, ...]:
+def _place(finding: Finding) -> tuple[float, ...]:
     m = finding.measurement
-    where = (round(float(x), 3) for x in place_of(subject.part, m))
+    where = (round(float(x), 3) for x in finding.place)
     return (*where, round(m.value, 6), *m.faces)
 
 
@@ -101,14 +103,15 @@ def _one_a_place(findings: list[Finding]) -> list[Finding]:
     return list(gravest.values())
 
 
-def _held_against(rule: Rule, levels: list[Level], measurement: Measurement) -> Finding | None:
+def _held_against(part: Part, rule: Rule, levels: list[Level], measurement: Measurement) -> Finding | None:
     """The gravest level that the measurement is beyond, or None."""
     beyond = [level for level in levels if _is_beyond(level, measurement)]
     if not beyond:
         return None
     gravest = min(beyond, key=lambda level: SEVERITIES.index(level.severity))
     mildest = max(levels, key=lambda level: SEVERITIES.index(level.severity))
-    return Finding(rule, gravest, limit_of(gravest, measurement), measurement, limit_of(mildest, measurement) or 0.0)
+    limit, clear_at = limit_of(gravest, measurement), limit_of(mildest, measurement) or 0.0
+    return Finding(rule, gravest, limit, measurement, clear_at, place_of(part, measurement))
 
 
 def limit_of(level: Level, measurement: Measurement) -> float | None:

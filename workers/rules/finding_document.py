@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from typing import Any
 
-from workers.rules.anchor import edges_between, identity, place_of
+from workers.rules.anchor import edges_between, identity
 from workers.rules.evaluate import Finding
 from workers.rules.measurement import Change
 from workers.rules.quantities import Subject
@@ -13,7 +13,7 @@ from workers.rules.rule_file import RuleFile
 
 def as_dicts(rules: RuleFile, subject: Subject, findings: list[Finding]) -> list[dict[str, Any]]:
     """The findings, each with an id that survives a re-export; those of one rule and measure share a group."""
-    ids = _ids(subject, findings)
+    ids = _ids(findings)
     groups = [group_of(finding) for finding in findings]
     sizes = Counter(groups)
     return [
@@ -22,11 +22,11 @@ def as_dicts(rules: RuleFile, subject: Subject, findings: list[Finding]) -> list
     ]
 
 
-def _ids(subject: Subject, findings: list[Finding]) -> list[str]:
+def _ids(findings: list[Finding]) -> list[str]:
     seen: Counter[str] = Counter()
     ids = []
     for finding in findings:
-        name = identity(finding.rule.id, place_of(subject.part, finding.measurement))
+        name = identity(finding.rule.id, finding.place)
         seen[name] += 1
         ids.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
     return ids

@@ -26,7 +26,7 @@ def load_rules(process: str, own: Path | None = None) -> RuleFile:
     """
     if process not in PROCESSES:
         raise RuleFileError(f"There are no rules for the process {process!r}; there are for: {', '.join(PROCESSES)}.")
-    rules = read_toml(DATA / f"{process}.toml", RuleFile)
+    rules = _rule_file(DATA / f"{process}.toml")
     for base in rules.include:
         known = {rule.id for rule in load_rules(base).rules}
         rules = with_included(rules, load_rules(base, own), known, f"{process}.toml")
@@ -60,13 +60,18 @@ def rules_digest(process: str, own: Path | None = None) -> str:
 
     Equal digests mean equal rules.
     """
-    included = read_toml(DATA / f"{process}.toml", RuleFile).include
+    included = _rule_file(DATA / f"{process}.toml").include
     shipped = [DATA / f"{name}.toml" for name in (process, *included, *TABLES)]
     digest = hashlib.sha256()
     for path in (*shipped, *_shop_paths(own)):
         content = path.read_bytes()
         digest.update(f"{path.name}:{len(content)}:".encode() + content)
     return digest.hexdigest()
+
+
+@lru_cache
+def _rule_file(path: Path) -> RuleFile:
+    return read_toml(path, RuleFile)
 
 
 def _shop_files(own: Path | None) -> list[tuple[Path, ShopFile]]:

@@ -157,8 +157,8 @@ def _room(subject: Subject, feature: Feature, lips: list[int]) -> _Room:
 
 
 def _radii(graph: FaceGraph, lips: list[int]) -> list[float]:
-    """Radii of the lips' round borders; none if a lip has straight ones."""
-    borders = [edge for lip in lips for edge in graph.part.edges_of_face[lip]]
+    """Radii of the lips' round borders; none if a lip has straight ones. Where one plane is written as two is none."""
+    borders = [e for lip in lips for e in graph.part.edges_of_face[lip] if graph.bend[e] != Bend.SMOOTH]
     if any(graph.edges.kind[edge] != Curve.CIRCLE for edge in borders):
         return []
     return sorted(float(graph.edges.radius[edge]) for edge in borders)
