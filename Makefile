@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .ONESHELL:
-.PHONY: help run test faults lint conformance bench-dfm bench-queue bench-stores bench-idle upgrade clean
+.PHONY: help run test faults lint conformance bench-dfm bench-scale bench-queue bench-stores bench-idle upgrade clean
 
 STARTED := $(shell date +%s.%N)
 VENV := .venv
@@ -27,7 +27,8 @@ help:
 	@echo 'make bench-queue [ARGS=…]              the file broker beside Redis and huey'
 	@echo 'make bench-stores [ARGS=…]             what one write costs, with few and many tickets and models'
 	@echo 'make bench-idle [ARGS=…]               CPU and memory of the stack when nobody asks it for anything'
-	@echo 'make bench-dfm [PARTS=folder]          review times against the bare kernel'
+	@echo 'make bench-dfm [PARTS=folder] [ARGS=…] reviews against the bare kernel, and against what is known of the parts'
+	@echo 'make bench-scale [ARGS=…]              how the cost of a review grows, up to 10,000 faces'
 	@echo 'make upgrade                          compile the locked requirements anew'
 	@echo 'make clean                            remove the virtual environment and caches (not the data)'
 
@@ -76,6 +77,9 @@ $(INSTALLED_DEV): $(INSTALLED)
 
 bench-dfm: $(INSTALLED)
 	@$(PYTHON) -m loadtests.bench_dfm '$(or $(PARTS),samples)' $(ARGS)
+
+bench-scale: $(INSTALLED)
+	@$(PYTHON) -m loadtests.bench_scale $(ARGS)
 
 conformance: $(INSTALLED_DEV)
 	@exec $(PYTHON) -m tests.conformance $(ARGS)
