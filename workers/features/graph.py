@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from workers.cad.elementary import sag_of_faces
-from workers.cad.part import Bend, Part, Surface
+from workers.cad.part import Bend, Ints, Part, Surface
 from workers.facts.rays import RayScene
 from workers.features.extremes import surface_extremes
 
@@ -94,11 +94,18 @@ class FaceGraph:
     def vertices_of_face(self) -> list[np.ndarray]:
         """Per face, (k, 3) tessellation vertices."""
         mesh = self.part.mesh
-        order = np.argsort(mesh.face, kind="stable")
-        bounds = np.searchsorted(mesh.face[order], np.arange(len(self.faces) + 1))
-        return [
-            mesh.vertices[np.unique(mesh.triangles[order[bounds[i] : bounds[i + 1]]])] for i in range(len(self.faces))
-        ]
+        return [mesh.vertices[np.unique(mesh.triangles[numbers])] for numbers in self.triangles_of_face]
+
+    @cached_property
+    def triangles_of_face(self) -> list[Ints]:
+        """Per face, the numbers of its triangles, in ascending order."""
+        face = self.part.mesh.face
+        order = np.argsort(face, kind="stable")
+        return np.split(order, np.searchsorted(face[order], np.arange(1, len(self.faces))))
+
+    def triangles_of(self, faces: Iterable[int]) -> Ints:
+        """The numbers of the triangles of distinct `faces`, in ascending order."""
+        return np.sort(np.concatenate([self.triangles_of_face[face] for face in faces]))
 
     @cached_property
     def sag(self) -> list[float]:
