@@ -106,13 +106,21 @@ class Solid:
             chamfer.Add(width, edge)
         return Solid(chamfer.Shape())
 
-    def write_step(self, path: Path, unit: str = "MM") -> Path:
-        """Write the solid to `path`, in `MM`, `INCH`, `M`, …; returns the path."""
-        static("Interface", "Interface_Static", "SetCVal")("write.step.unit", unit)
+    def write_step(self, path: Path, unit: str = "MM", schema: str = "AP214IS") -> Path:
+        """Write the solid to `path`, in `MM`, `INCH`, `M`, … and by `AP203`, `AP242DIS`, …; returns the path."""
+        setting = static("Interface", "Interface_Static", "SetCVal")
+        setting("write.step.unit", unit)
+        setting("write.step.schema", schema)
         writer = module("STEPControl").STEPControl_Writer()
         writer.Transfer(self.shape, enum_value("STEPControl", "STEPControl_StepModelType", "STEPControl_AsIs"))
         writer.Write(str(path))
-        static("Interface", "Interface_Static", "SetCVal")("write.step.unit", "MM")
+        setting("write.step.unit", "MM")
+        setting("write.step.schema", "AP214IS")
+        return path
+
+    def write_brep(self, path: Path) -> Path:
+        """Write the solid to `path` in the kernel's own format, which has no unit; returns the path."""
+        static("BRepTools", "BRepTools", "Write")(self.shape, str(path))
         return path
 
 
@@ -322,3 +330,15 @@ def egg(diameter: float, length: float, height: float = 0.0) -> Solid:
 def around_z(tool: Solid, count: int) -> list[Solid]:
     """`count` copies of a tool, evenly spread around the z axis."""
     return [tool.moved(degrees=360.0 * number / count) for number in range(count)]
+
+
+def in_pieces(solid: Solid, degrees: float) -> Solid:
+    """The same solid, its faces of revolution cut into pieces of at most `degrees`, as many CAD systems write them."""
+    divide = module("ShapeUpgrade").ShapeUpgrade_ShapeDivideAngle(math.radians(degrees) + 1e-6, solid.shape)
+    divide.Perform()
+    return Solid(divide.Result())
+
+
+def as_splines(solid: Solid) -> Solid:
+    """The same solid, every surface and curve written as a B-spline."""
+    return Solid(module("BRepBuilderAPI").BRepBuilderAPI_NurbsConvert(solid.shape, True).Shape())

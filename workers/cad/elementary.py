@@ -4,7 +4,10 @@ from typing import Protocol
 
 import numpy as np
 
-from workers.cad.part import Floats, Ints, Surface
+from workers.cad.part import Floats, Ints, Part, Surface
+
+# The middle of a triangle's edge may lie deeper than its centroid, where half the edges of a strip are straight.
+FROM_CENTROIDS = 1.5
 
 
 class Surfaces(Protocol):
@@ -72,6 +75,13 @@ def distances(surfaces: Surfaces, face: Ints, point: Floats) -> Floats:
             0.0,
         )
     )
+
+
+def sag_of_faces(part: Part) -> Floats:
+    """(n_faces,) mm by which the mesh of each elementary face stands off its surface, at most."""
+    sag = np.zeros(len(part.faces))
+    np.maximum.at(sag, part.mesh.face, np.abs(distances(part.faces, part.mesh.face, part.mesh.centroids)))
+    return FROM_CENTROIDS * sag
 
 
 def unit(vectors: Floats) -> Floats:

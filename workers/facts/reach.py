@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workers.cad.elementary import distances, elementary_normals
+from workers.cad.elementary import elementary_normals, sag_of_faces
 from workers.cad.part import Floats, Part
 from workers.facts.frames import SAME, main_frame, own_directions
 from workers.facts.rays import Bools, RayScene
@@ -50,7 +50,8 @@ def measure_reach(part: Part, scene: RayScene) -> Reach:
     frame = main_frame(part)
     samples = _with_exact_normals(part, spread_by_face(part.mesh, SAMPLES, LEAST_ON_A_FACE))
     directions, main, own = _directions(part, frame)
-    lifted = samples.points + (HAIR * part.diagonal + _sag(part)[samples.face])[:, None] * samples.normals
+    # Clear of the mesh of the same face, which may stand before the sample.
+    lifted = samples.points + (HAIR * part.diagonal + sag_of_faces(part)[samples.face])[:, None] * samples.normals
     leaning = np.minimum(LEANING, HIDDEN_MM / _extents(part, directions))[samples.face]
     free = np.column_stack([_is_reached(scene, samples, lifted, d, leaning[:, i]) for i, d in enumerate(directions)])
     share = _share(part, samples, free)
@@ -73,13 +74,6 @@ def _with_exact_normals(part: Part, samples: Samples) -> Samples:
     exact = elementary_normals(part.faces, samples.face, samples.points)
     normals = np.where(np.linalg.norm(exact, axis=1, keepdims=True) > 0, exact, samples.normals)
     return Samples(samples.points, normals, samples.face)
-
-
-def _sag(part: Part) -> Floats:
-    """(n_faces,) mm by which the mesh of a face may stand before another place of the same face."""
-    sag = np.zeros(len(part.faces))
-    np.maximum.at(sag, part.mesh.face, np.abs(distances(part.faces, part.mesh.face, part.mesh.centroids)))
-    return sag
 
 
 def _directions(part: Part, frame: Floats) -> tuple[Floats, list[int], list[int]]:

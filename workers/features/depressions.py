@@ -227,7 +227,7 @@ def _normal_near(graph: FaceGraph, face: int, point: Floats) -> Floats:
     """The outward normal of `face` close to `point`: exact on a plane, of the nearest triangle elsewhere."""
     if graph.kind[face] == Surface.PLANE:
         return np.asarray(graph.faces.axis[face])
-    triangles = np.flatnonzero(graph.part.mesh.face == face)
+    triangles = graph.triangles_of_face[face]
     if not len(triangles):
         return np.asarray(graph.faces.normal[face])
     distance = np.linalg.norm(graph.part.mesh.centroids[triangles] - point, axis=1)
@@ -237,7 +237,7 @@ def _normal_near(graph: FaceGraph, face: int, point: Floats) -> Floats:
 def _member_normals(graph: FaceGraph, members: list[int]) -> tuple[Floats, Floats]:
     """(k, 3) outward normals that occur on the feature, and (k,) mm2 of each."""
     mesh = graph.part.mesh
-    of_members = np.isin(mesh.face, members)
+    of_members = graph.triangles_of(members)
     normals, index = np.unique(np.round(mesh.normals[of_members], 3), axis=0, return_inverse=True)
     areas = np.bincount(index.ravel(), weights=mesh.areas[of_members], minlength=len(normals))
     return normals, np.asarray(areas, dtype=float)

@@ -32,7 +32,8 @@ def openness(graph: FaceGraph, members: list[int], direction: Floats) -> float:
 def _walls(graph: FaceGraph, members: list[int], direction: Floats) -> Ints:
     """The largest triangles of `members` that stand more or less along `direction`."""
     mesh = graph.part.mesh
-    triangles = np.flatnonzero(np.isin(mesh.face, members) & (np.abs(mesh.normals @ direction) < 0.5))
+    of_members = graph.triangles_of(members)
+    triangles = of_members[np.abs(mesh.normals[of_members] @ direction) < 0.5]
     order = np.lexsort((triangles, -np.round(mesh.areas[triangles], 6)))
     return np.asarray(triangles[order[:SAMPLES]])
 

@@ -5,14 +5,16 @@ from functools import cached_property
 
 import numpy as np
 
-from workers.cad.part import Bend, Part, Surface
+from workers.cad.elementary import sag_of_faces
+from workers.cad.part import Bend, Ints, Part, Surface
 from workers.facts.rays import RayScene
+from workers.features.extremes import surface_extremes
 
 COAXIAL_MM = 1e-3
 PARALLEL = 1 - 1e-6
 FLAT = 1e-7  # 1/mm
 # Looking up a member of an enumeration takes longer than what is asked for most often does besides.
-_SMOOTH, _CONCAVE = int(Bend.SMOOTH), int(Bend.CONCAVE)
+_SMOOTH, _CONCAVE, _PLANE = int(Bend.SMOOTH), int(Bend.CONCAVE), int(Surface.PLANE)
 
 
 class FaceGraph:
@@ -92,13 +94,36 @@ class FaceGraph:
     def vertices_of_face(self) -> list[np.ndarray]:
         """Per face, (k, 3) tessellation vertices."""
         mesh = self.part.mesh
-        order = np.argsort(mesh.face, kind="stable")
-        bounds = np.searchsorted(mesh.face[order], np.arange(len(self.faces) + 1))
-        return [
-            mesh.vertices[np.unique(mesh.triangles[order[bounds[i] : bounds[i + 1]]])] for i in range(len(self.faces))
-        ]
+        return [mesh.vertices[np.unique(mesh.triangles[numbers])] for numbers in self.triangles_of_face]
+
+    @cached_property
+    def triangles_of_face(self) -> list[Ints]:
+        """Per face, the numbers of its triangles, in ascending order."""
+        face = self.part.mesh.face
+        order = np.argsort(face, kind="stable")
+        return np.split(order, np.searchsorted(face[order], np.arange(1, len(self.faces))))
+
+    def triangles_of(self, faces: Iterable[int]) -> Ints:
+        """The numbers of the triangles of distinct `faces`, in ascending order."""
+        return np.sort(np.concatenate([self.triangles_of_face[face] for face in faces]))
+
+    @cached_property
+    def sag(self) -> list[float]:
+        """Per face, mm by which its mesh may stay short of its bulge."""
+        return list(sag_of_faces(self.part).tolist())
 
     def extent(self, faces: Iterable[int], direction: np.ndarray) -> tuple[float, float]:
         """(least, greatest) coordinate of `faces` along a unit `direction`, mm."""
-        heights = [self.vertices_of_face[f] @ direction for f in faces]
-        return min(float(h.min()) for h in heights), max(float(h.max()) for h in heights)
+        ends = [self._extent_of(face, direction) for face in faces]
+        return min(low for low, _ in ends), max(high for _, high in ends)
+
+    def _extent_of(self, face: int, direction: np.ndarray) -> tuple[float, float]:
+        """Those of the mesh's nodes, or of the surface where it bulges no further beyond them than a mesh may cut."""
+        heights = self.vertices_of_face[face] @ direction
+        low, high = float(heights.min()), float(heights.max())
+        if self.kind[face] == _PLANE or (surface := surface_extremes(self.faces, face, direction)) is None:
+            return low, high
+        return (
+            surface[0] if surface[0] > low - self.sag[face] else low,
+            surface[1] if surface[1] < high + self.sag[face] else high,
+        )

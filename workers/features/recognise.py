@@ -15,6 +15,7 @@ from workers.features.holes import find_holes
 from workers.features.main_axis import OPENED, main_axis
 from workers.features.patterns import find_patterns
 from workers.features.ribs import find_ribs
+from workers.features.round_grooves import find_round_grooves
 from workers.features.turned import find_turned
 from workers.features.turned_axis import TurningAxis
 from workers.features.windows import find_windows
@@ -31,7 +32,8 @@ def recognise(part: Part, axis: TurningAxis | None = None, rays: RayScene | None
     graph = FaceGraph(part, rays)
     turned = find_turned(graph, axis) if axis is not None else []
     taken = {f for feature in turned for f in feature.faces}
-    grooves = [groove for groove in find_ring_grooves(graph) if taken.isdisjoint(groove.faces)]
+    rings = find_ring_grooves(graph) + find_round_grooves(graph)
+    grooves = [groove for groove in rings if taken.isdisjoint(groove.faces)]
     taken |= {f for feature in grooves for f in feature.faces}
     holes = find_holes(graph, taken)
     taken |= {f for feature in holes for f in feature.faces}

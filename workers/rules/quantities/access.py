@@ -43,5 +43,5 @@ def _out_of_reach(subject: Subject, group: list[int], axes: float) -> Measuremen
         if axes == TILTED
         else "open the way to these faces from outside, or split the part there"
     )
-    features = [feature for feature in subject.features if not set(feature.faces).isdisjoint(group)]
+    features = subject.features_with(group)
     return Measurement(axes, group, faces.point[largest], faces.normal[largest], change, features)

@@ -32,7 +32,7 @@ def walls_of(subject: Subject, rule: Rule, walls: list[Wall]) -> list[Measuremen
 def _wall(subject: Subject, walls: list[Wall]) -> Measurement:
     least = min(walls, key=lambda w: (round(w.thickness, 6), w.faces))
     faces = sorted({face for wall in walls for face in wall.faces})
-    features = [f for f in subject.features if not set(f.faces).isdisjoint(faces)]
+    features = subject.features_with(faces)
     return Measurement(
         least.thickness,
         faces,

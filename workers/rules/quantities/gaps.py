@@ -24,27 +24,48 @@ def narrowest_region(subject: Subject, _rule: Rule) -> list[Measurement]:
     Detail `by_island`: 1 where an island stands that close to the wall, else 0.
     """
     found = []
+    fillets, gaps = _fillets_in(subject), _GapsByFace(subject.facts.gaps.gaps)
     for pocket in subject.of_type(*POCKETS):
         if pocket.size["width"] > 0:
             whole = too_narrow(pocket, subject, "width")
             whole.details["by_island"] = 0.0
             found.append(whole)
-        found += _narrowed(subject, pocket)
+        found += _narrowed(subject.graph, pocket, fillets.get(pocket.id, []), gaps)
     return found
 
 
-def _narrowed(subject: Subject, pocket: Feature) -> list[Measurement]:
+def _fillets_in(subject: Subject) -> dict[str, list[int]]:
+    """By the id of a feature, the faces of the fillets in it."""
+    faces: dict[str, list[int]] = {}
+    for feature in subject.features:
+        if feature.parent is not None:
+            faces.setdefault(feature.parent.id, []).extend(feature.faces)
+    return faces
+
+
+class _GapsByFace:
+    """The gaps of a part, narrowest first, found by the faces at both sides."""
+
+    def __init__(self, gaps: list[Gap]) -> None:
+        self._gaps = gaps
+        self._numbers: dict[int, list[int]] = {}
+        for number, gap in enumerate(gaps):
+            self._numbers.setdefault(gap.faces[0], []).append(number)
+
+    def between(self, faces: set[int]) -> list[Gap]:
+        """Those with both sides in `faces`, narrowest first."""
+        numbers = sorted(number for face in faces for number in self._numbers.get(face, []))
+        return [self._gaps[number] for number in numbers if self._gaps[number].faces[1] in faces]
+
+
+def _narrowed(graph: FaceGraph, pocket: Feature, fillets: list[int], between: _GapsByFace) -> list[Measurement]:
     """The narrowest gap between each two of the pocket's wall and its islands."""
     if pocket.direction is None:
         return []
-    islands = _islands(subject.graph, pocket)
+    islands = _islands(graph, pocket)
     owner = {face: number for number, island in enumerate(islands) for face in sorted(island)}
-    inside = _walls(subject, pocket) | owner.keys()
-    gaps = [
-        gap
-        for gap in subject.facts.gaps.gaps
-        if inside.issuperset(gap.faces) and abs(float(gap.normal @ pocket.direction)) < UPRIGHT
-    ]
+    inside = {*pocket.faces, *fillets, *owner}
+    gaps = [gap for gap in between.between(inside) if abs(float(gap.normal @ pocket.direction)) < UPRIGHT]
     widest = max((gap.width for gap in gaps), default=0.0)
     narrowest: dict[tuple[int, int], Gap] = {}
     for gap in gaps:  # narrowest first
@@ -55,12 +76,6 @@ def _narrowed(subject: Subject, pocket: Feature) -> list[Measurement]:
         if gap.width * NARROWED < widest:
             narrowest.setdefault((one, two), gap)
     return [_measurement(pocket, pair, gap) for pair, gap in narrowest.items()]
-
-
-def _walls(subject: Subject, pocket: Feature) -> set[int]:
-    """The pocket's faces, and the fillets in it."""
-    fillets = [f for f in subject.features if f.parent is not None and f.parent.id == pocket.id]
-    return {face for feature in (pocket, *fillets) for face in feature.faces}
 
 
 def _islands(graph: FaceGraph, pocket: Feature) -> list[set[int]]:

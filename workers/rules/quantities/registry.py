@@ -1,6 +1,6 @@
 """The register of quantities, and what every quantity is measured on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -43,6 +43,20 @@ class Subject:
     def graph(self) -> FaceGraph:
         """The faces of the part and how they meet."""
         return FaceGraph(self.part)
+
+    @cached_property
+    def _numbers_with_face(self) -> dict[int, list[int]]:
+        """By face, the places in `features` of those that it belongs to."""
+        numbers: dict[int, list[int]] = {}
+        for number, feature in enumerate(self.features):
+            for face in dict.fromkeys(feature.faces):
+                numbers.setdefault(face, []).append(number)
+        return numbers
+
+    def features_with(self, faces: Iterable[int]) -> list[Feature]:
+        """The features that any of `faces` belongs to."""
+        numbers = sorted({number for face in faces for number in self._numbers_with_face.get(face, [])})
+        return [self.features[number] for number in numbers]
 
     def of_type(self, *types: str) -> list[Feature]:
         """The features of the given types."""

@@ -86,5 +86,5 @@ def _oblique_faces(subject: Subject) -> dict[int, float]:
 def _leaning(subject: Subject, face: int, off: float) -> Measurement:
     faces = subject.part.faces
     change = Change(f"turn the face by {off:.2f}°, then a flat end mill cuts it in one pass", "angle", off, 0.0, "deg")
-    home = [feature for feature in subject.features if face in feature.faces]
+    home = subject.features_with([face])
     return Measurement(off, [face], faces.point[face], faces.normal[face], lambda _limit: change, home)

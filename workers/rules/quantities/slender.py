@@ -21,7 +21,7 @@ def wall_height_to_thickness(subject: Subject, _rule: Rule) -> list[Measurement]
         upright = abs(float(graph.faces.axis[wall.faces[0]] @ axis)) < LYING
         height = _free_height(graph, *wall.faces) if wall.exact and wall.thickness > 0 and upright else None
         if height is not None:
-            features = [f for f in subject.features if not set(f.faces).isdisjoint(wall.faces)]
+            features = subject.features_with(wall.faces)
             found.append(
                 Measurement(
                     height / wall.thickness,

@@ -74,7 +74,7 @@ def _recesses(subject: Subject, hidden: set[int]) -> list[Undercut]:
     for group in _facing_each_other(subject, groups_of(subject.graph, hidden)):
         lips = {face: neck for face in group if (neck := _neck(subject.graph, face, hidden)) is not None}
         if lips:
-            features = [f for f in subject.features if not set(f.faces).isdisjoint(group)]
+            features = subject.features_with(group)
             found.append(Undercut(group, list(lips), _room_of_recess(subject, group, lips), features, False))
     return found
 
