@@ -22,6 +22,7 @@ from workers.facts.thickness import Thickness, measure_thickness
 T = TypeVar("T")
 
 EXACT = "boundary representation"
+INTEGRATED = "integrated over the boundary representation"
 RAYS = "rays through the material, exact between analytic faces"
 BALL = "largest sphere inside that touches the surface (shrinking ball)"
 GAP_RAYS = "rays through the air, exact between analytic faces"
@@ -121,9 +122,9 @@ def measure_facts(part: Part) -> PartFacts:
     facts: dict[str, Callable[[], Fact]] = {
         "bounding_box": lambda: _exact(part.size, "mm", {"low": part.low, "high": part.high}),
         "oriented_bounding_box": lambda: _oriented_box(m.box),
-        "volume": lambda: _exact(part.volume, "mm3"),
-        "area": lambda: _exact(part.area, "mm2"),
-        "centre_of_mass": lambda: _exact(part.centre_of_mass, "mm"),
+        "volume": lambda: _integrated(part, part.volume, "mm3"),
+        "area": lambda: _integrated(part, part.area, "mm2"),
+        "centre_of_mass": lambda: _integrated(part, part.centre_of_mass, "mm"),
         "inertia": lambda: _inertia(part),
         "bodies": lambda: _exact(part.bodies, "count"),
         "faces": lambda: _exact(len(part.faces), "count"),
@@ -152,6 +153,12 @@ def _exact(value: Any, unit: str, where: dict[str, Any] | None = None) -> Fact: 
     return Fact(value, unit, "measured", EXACT, 1.0, where or {})
 
 
+def _integrated(part: Part, value: Any, unit: str, where: dict[str, Any] | None = None) -> Fact:  # noqa: ANN401
+    """The kernel's quadrature is exact on planes and round faces; on free forms it was seen to be off by 3e-5."""
+    confidence = 0.99 if bool((part.faces.kind == Surface.FREEFORM).any()) else 1.0
+    return Fact(value, unit, "measured", INTEGRATED, confidence, where or {})
+
+
 def _oriented_box(box: OrientedBox) -> Fact:
     method = "smallest box with a side along one of the part's own directions or its convex hull"
     where = {"axes": box.axes, "centre": box.centre, "volume": box.volume}
@@ -161,7 +168,7 @@ def _oriented_box(box: OrientedBox) -> Fact:
 def _inertia(part: Part) -> Fact:
     """Principal moments about the centre of mass, least first, at a density of 1/mm3."""
     moments, axes = np.linalg.eigh(part.inertia)
-    return _exact(moments, "mm5", {"axes": axes.T, "point": part.centre_of_mass})
+    return _integrated(part, moments, "mm5", {"axes": axes.T, "point": part.centre_of_mass})
 
 
 def _inventory(part: Part) -> dict[str, int]:
