@@ -63,3 +63,9 @@ def feature_sizes(result: Review) -> Counter[tuple[Any, ...]]:
         (f["type"], len(f["faces"]), tuple(sorted((name, round(v, 2)) for name, v in f["size"].items())))
         for f in result["features"]
     )
+
+
+def without_size_rules(result: Review) -> Review:
+    """The machine's travel and the stock block stand square to the axes: only they may see a turned part."""
+    kept = [f for f in result["findings"] if f["rule"] not in ("part-size", "stock-removal")]
+    return {**result, "findings": kept}

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.engine.reviewing import Review, feature_sizes, reviewed, substance
+from tests.engine.reviewing import Review, feature_sizes, reviewed, substance, without_size_rules
 from tests.engine.test_turned_rules import worked_example
 from tests.parts import (
     Solid,
@@ -73,12 +73,6 @@ def as_built(name: str) -> Review:
 
 def ids(result: Review) -> list[str]:
     return sorted(f"{finding['rule']}:{finding['id']}" for finding in result["findings"])
-
-
-def without_size_rules(result: Review) -> Review:
-    """The machine's travel and the stock block stand square to the axes: only they may see a turned part."""
-    kept = [f for f in result["findings"] if f["rule"] not in ("part-size", "stock-removal")]
-    return {**result, "findings": kept}
 
 
 def without_face_counts(counted: Counter[tuple[Any, ...]], place: int) -> Counter[tuple[Any, ...]]:

@@ -12,6 +12,7 @@ from workers.rules.rule_file import Rule
 
 # A face leaning more than this from square is a wall that the hole runs along, not one that it enters by.
 ALONG = 0.2
+EXACTLY_SQUARE = 1 - 1e-7  # cosine; how much more may be is for the rule to say
 CAVITIES = (*HOLES, *POCKETS, "bore", "groove")
 COAXIAL = 1 - 1e-6
 WIDEST_CROSSED = 3.0  # diameters: across a wider cavity each wall is drilled by itself
@@ -45,7 +46,7 @@ def _most_oblique_end(part: Part, hole: Feature, axis: Floats) -> tuple[int, flo
         normal = _normal_on_axis(part, hole, face, part.edges.middle[edges].mean(axis=0))
         if normal is not None:
             leaning.append((face, abs(float(normal @ axis))))
-    return min((item for item in leaning if ALONG < item[1] < SQUARE), key=lambda item: item[1], default=None)
+    return min((item for item in leaning if ALONG < item[1] < EXACTLY_SQUARE), key=lambda item: item[1], default=None)
 
 
 def _rim(part: Part, hole: Feature) -> Iterator[tuple[int, int]]:
