@@ -32,7 +32,7 @@ def example(tmp_path: Path) -> Path:
 
 def plate() -> Solid:
     """With a hole 7 diameters deep and of an odd diameter, and a pocket 5 mm wide."""
-    hole = drill(4.13, 7 * 4.13, (30.0, 40.0, 40.0), point=False)
+    hole = drill(4.33, 7 * 4.33, (30.0, 40.0, 40.0), point=False)
     return block(120.0, 80.0, 40.0).cut(hole, pocket(40.0, 5.0, 5.0, (80.0, 40.0, 40.0), corner=2.4))
 
 
@@ -52,6 +52,13 @@ def test_a_new_configuration_starts_from_another(example: Path) -> None:
     assert findings(reviewed(block(500.0, 80.0, 40.0), "prototype", own=example), "part-size")
     assert findings(reviewed(block(500.0, 80.0, 40.0), own=example), "part-size") == []
     assert result["limits"] == "prototype"
+
+
+def test_a_new_configuration_measures_as_the_one_that_it_starts_from(tmp_path: Path) -> None:
+    path = tmp_path / "ours.toml"
+    path.write_text('process = "cnc_milling"\n[configurations]\nours = "mtk"\n')
+    rules = {rule.id: rule for rule in load_rules("cnc_milling", path).rules}
+    assert rules["shape-oblique"].variants["ours"] == rules["shape-oblique"].variants["mtk"]
 
 
 def test_sources_of_limits_that_are_not_the_shops_stay(example: Path) -> None:

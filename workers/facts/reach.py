@@ -135,7 +135,8 @@ def _setups(part: Part, samples: Samples, free: Bools, main: list[int], own: lis
     chosen: list[int] = []
     for candidates in (main, own):
         chosen = _cover(part, samples, free, chosen, candidates)
-    return _without_the_needless(part, samples, free, chosen)
+    need = COVERED * _share_by_any(part, samples, free[:, [*main, *own]])
+    return _without_the_needless(part, samples, free, chosen, need)
 
 
 def _cover(part: Part, samples: Samples, free: Bools, chosen: list[int], candidates: list[int]) -> list[int]:
@@ -149,8 +150,8 @@ def _cover(part: Part, samples: Samples, free: Bools, chosen: list[int], candida
     return chosen
 
 
-def _without_the_needless(part: Part, samples: Samples, free: Bools, chosen: list[int]) -> list[int]:
-    need = COVERED * _share_by_any(part, samples, free[:, chosen])
+def _without_the_needless(part: Part, samples: Samples, free: Bools, chosen: list[int], need: Floats) -> list[int]:
+    need = np.minimum(need, _share_by_any(part, samples, free[:, chosen]))
     for one in chosen:
         rest = [other for other in chosen if other != one]
         if (_share_by_any(part, samples, free[:, rest]) >= need - 1e-9).all():

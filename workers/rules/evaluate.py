@@ -109,7 +109,8 @@ def _held_against(part: Part, rule: Rule, levels: list[Level], measurement: Meas
     if not beyond:
         return None
     gravest = min(beyond, key=lambda level: SEVERITIES.index(level.severity))
-    mildest = max(levels, key=lambda level: SEVERITIES.index(level.severity))
+    # Of the limits that it is beyond: of two opposite ones, a least and a greatest, the other is no way out.
+    mildest = max(beyond, key=lambda level: SEVERITIES.index(level.severity))
     limit, clear_at = limit_of(gravest, measurement), limit_of(mildest, measurement) or 0.0
     return Finding(rule, gravest, limit, measurement, clear_at, place_of(part, measurement))
 

@@ -83,7 +83,7 @@ def laid_over(rules: RuleFile, shop: ShopFile, name: str) -> RuleFile:
 
 
 def _start_configuration(rule: dict[str, Any], new: str, base: str) -> None:
-    by_configuration = [rule["limits"], rule["sources_by_limits"], rule["standard_sizes"]]
+    by_configuration = [rule["limits"], rule["sources_by_limits"], rule["standard_sizes"], rule["variants"]]
     for table in (*by_configuration, *rule["material_limits"].values()):
         if base in table:
             table[new] = table[base]
