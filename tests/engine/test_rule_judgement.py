@@ -3,7 +3,7 @@
 import pytest
 
 from tests.engine.reviewing import findings, reviewed
-from tests.parts import UP, Solid, block, cylinder, drill, ring, shaft, torus
+from tests.parts import UP, Solid, block, cylinder, drill, prism, ring, shaft, torus
 
 LIKE_THREAD = 6.647  # the minor diameter of M8
 
@@ -81,3 +81,11 @@ def test_a_part_too_large_on_every_side_is_told_all_of_them() -> None:
 def test_one_set_up_does_not_reach_around_a_shaft() -> None:
     grooved = shaft((30.0, 80.0)).cut(ring(40.0, 22.0, 3.0, 30.0))
     assert reviewed(grooved)["facts"]["setups"]["value"] == 2
+
+
+@pytest.mark.parametrize(("scale", "found"), [(0.3, ["minor"]), (0.5, [])])
+def test_a_neck_that_no_ray_finds_is_a_thin_wall(scale: float, found: list[str]) -> None:
+    notch = prism([(15.0, 10.0), (25.0, 10.0), (20.0, 2.0)], 30.0).moved((0.0, 25.0, 0.0), (1.0, 0.0, 0.0), 90.0)
+    review = reviewed(block(40.0, 20.0, 10.0).cut(notch).scaled(scale))
+    assert review["facts"]["wall_thickness"]["value"] > 2.0
+    assert [f["severity"] for f in findings(review, "wall-thin")] == found

@@ -19,7 +19,13 @@ def wall_thickness(subject: Subject, rule: Rule) -> list[Measurement]:
 
     Walls that share a face, or whose faces run smoothly into each other, are one.
     """
-    return walls_of(subject, rule, subject.facts.thickness.walls)
+    return walls_of(subject, rule, walls_and_neck(subject))
+
+
+def walls_and_neck(subject: Subject) -> list[Wall]:
+    """The part's walls, and the narrowest place that a ball finds between them."""
+    neck = subject.facts.neck
+    return [*subject.facts.thickness.walls, *([] if neck is None else [neck])]
 
 
 def walls_of(subject: Subject, rule: Rule, walls: list[Wall]) -> list[Measurement]:
