@@ -8,7 +8,7 @@ from workers.cad.part import Bend, Floats, Part
 from workers.facts.thickness import Wall
 from workers.rules.measurement import Change, Measurement, NotDecidedError
 from workers.rules.quantities.registry import Subject, always, quantity
-from workers.rules.rule_file import Rule
+from workers.rules.rule_file import Rule, RuleFileError
 
 FROM_ABOVE = np.array([0.0, 0.0, 1.0])
 
@@ -30,7 +30,10 @@ def walls_and_neck(subject: Subject) -> list[Wall]:
 
 def walls_of(subject: Subject, rule: Rule, walls: list[Wall]) -> list[Measurement]:
     """`wall_thickness` of some of the part's walls."""
-    largest = max(level.value for level in rule.limits[subject.limits] if level.value is not None)
+    values = [level.value for level in rule.limits[subject.limits] if level.value is not None]
+    if not values:
+        raise RuleFileError(f"Rule {rule.id} needs a limit with a value: every part has walls.")
+    largest = max(values)
     thin = [wall for wall in walls if wall.thickness < largest]
     return [_wall(subject, walls) for walls in _connected(subject.part, thin)]
 
@@ -80,6 +83,8 @@ def size_over_machine(subject: Subject, rule: Rule) -> list[Measurement]:
     """Largest ratio of a side of the least box to the machine's travel, longest against longest."""
     part = subject.part
     travel = np.sort(np.array([entry[0] for entry in rule.standard_sizes[subject.limits]]))
+    if len(travel) != 3:
+        raise RuleFileError(f"Rule {rule.id} needs the machine's travel in three directions as its standard sizes.")
     sides = min(_boxes(subject), key=lambda box: float((box / travel).max()))
     worst = int((sides / travel).argmax())
     over = [f"{side:.1f} mm to {fits:g} mm" for side, fits in zip(sides, travel, strict=True) if side > fits]
