@@ -89,3 +89,10 @@ def test_a_neck_that_no_ray_finds_is_a_thin_wall(scale: float, found: list[str])
     review = reviewed(block(40.0, 20.0, 10.0).cut(notch).scaled(scale))
     assert review["facts"]["wall_thickness"]["value"] > 2.0
     assert [f["severity"] for f in findings(review, "wall-thin")] == found
+
+
+def test_a_groove_in_a_bore_is_within_a_lathes_reach() -> None:
+    tube = cylinder(50.0, 60.0, (0.0, 0.0, 0.0)).cut(
+        cylinder(20.0, 80.0, (0.0, 0.0, -10.0)), ring(26.0, 19.0, 4.0, 30.0)
+    )
+    assert not findings(reviewed(tube, process="cnc_turning"), "face-unreachable")

@@ -40,6 +40,11 @@ def turning_axis(subject: Subject) -> Axis:
     raise NotDecidedError("a turning axis: no line about which most of the outer surface turns")
 
 
+def turned_features(subject: Subject) -> list[Feature]:
+    """What is turned on a lathe; none on a milled part."""
+    return [feature for feature in subject.of_type(*TURNED) if _turns(subject, feature)]
+
+
 def _turns(subject: Subject, feature: Feature) -> bool:
     """Milled bores and ring grooves have the same names, but stand on no turned skin."""
     return feature.type in SKIN or bool(subject.of_type(*SKIN))
