@@ -197,19 +197,24 @@ class Reviewer:
         payload = {
             "path": str(self.models.part_file(model.id)),
             "name": model.name,
+            "sha256": model.sha256,
             "process": job.process,
             "limits": job.limits,
             "material": job.material,
             "rules": self.rules_dir,
         }
-        result: dict[str, Any] = sandbox().run(
-            REVIEW if job.kind == "review" else PART_FACTS,
-            payload,
-            # One that the machine had too little time for is not made to give way again.
-            replace(self.limits, nice=0) if job.was_starved else self.limits,
-            on_stage=partial(self._report_stage, job),
-            should_stop=_Ended(self.jobs, job),
-        )
+        try:
+            result: dict[str, Any] = sandbox().run(
+                REVIEW if job.kind == "review" else PART_FACTS,
+                payload,
+                # One that the machine had too little time for is not made to give way again.
+                replace(self.limits, nice=0) if job.was_starved else self.limits,
+                on_stage=partial(self._report_stage, job),
+                should_stop=_Ended(self.jobs, job),
+            )
+        except ChildFailed:
+            self.models.get(job.model_id)  # its file cannot be opened where it was removed meanwhile
+            raise
         self.results.keep(job, result)
         self._succeed(job)
         timings: dict[str, float] = result.get("timings_ms", {})

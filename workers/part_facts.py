@@ -12,6 +12,7 @@ from workers.cad.read_file import read_file
 from workers.facts.measure import measure_facts
 from workers.facts.meshes import facts_of_mesh
 from workers.plain_json import plain
+from workers.stored_part import check_unchanged
 from workers.whole import Found, components, whole_facts
 
 SCHEMA = "rapiddraft.part-facts/1"
@@ -50,5 +51,6 @@ def _found(part: Part) -> Found:
 
 
 def part_facts_in_sandbox(payload: dict[str, Any], report_stage: Callable[[str], None]) -> dict[str, Any]:
-    """`part_facts` as the sandbox calls it: payload has `path` and `name`."""
+    """`part_facts` as the sandbox calls it: payload has `path`, `name` and the `sha256` that the file must have."""
+    check_unchanged(payload)
     return part_facts(Path(payload["path"]), payload["name"], report_stage)

@@ -27,6 +27,7 @@ from workers.rules.quantities import Subject
 from workers.rules.rule_book import load_rules, material_named, rules_digest
 from workers.rules.rule_file import RuleFile, RuleFileError
 from workers.rules.summary import summarise
+from workers.stored_part import check_unchanged
 from workers.whole import Found, components, whole_facts, whole_features, whole_findings
 
 T = TypeVar("T")
@@ -103,8 +104,9 @@ def review(
 def review_in_sandbox(payload: dict[str, Any], report_stage: Callable[[str], None]) -> dict[str, Any]:
     """`review` as the sandbox calls it: payload has `path`, `name`, `process` and `limits`.
 
-    It may have `material` and, as `rules`, where a shop's own rules are.
+    It may have `material`, as `rules` where a shop's own rules are, and the `sha256` that the file must have.
     """
+    check_unchanged(payload)
     what = Path(payload["path"]), payload["name"], payload["process"], payload["limits"]
     try:
         return review(*what, report_stage, material=payload.get("material"), own=own_rules(payload))

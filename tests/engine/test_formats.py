@@ -63,10 +63,7 @@ def test_iges_surfaces_are_sewn_and_known_for_what_they_are(unit: str, name: str
     # Written as swept surfaces, each of them.
     assert result["facts"]["faces_by_surface"]["value"] == step["facts"]["faces_by_surface"]["value"]
     assert result["facts"]["volume"]["value"] == pytest.approx(step["facts"]["volume"]["value"], rel=1e-6)
-    for rule in ("hole-depth", "hole-nonstandard", "corner-radius", "pocket-deep", "wall-thin"):
-        values = [sorted(f["measured"]["value"] for f in findings(review, rule)) for review in (result, step)]
-        assert values[0] == pytest.approx(values[1], abs=1e-3)
-        assert values[0]
+    assert substance(result) == substance(step)
 
 
 @pytest.mark.parametrize("package", ["BRepTools", "BinTools"])

@@ -32,7 +32,7 @@ def example(tmp_path: Path) -> Path:
 
 def plate() -> Solid:
     """With a hole 7 diameters deep and of an odd diameter, and a pocket 5 mm wide."""
-    hole = drill(4.13, 7 * 4.13, (30.0, 40.0, 40.0), point=False)
+    hole = drill(4.33, 7 * 4.33, (30.0, 40.0, 40.0), point=False)
     return block(120.0, 80.0, 40.0).cut(hole, pocket(40.0, 5.0, 5.0, (80.0, 40.0, 40.0), corner=2.4))
 
 
@@ -52,6 +52,13 @@ def test_a_new_configuration_starts_from_another(example: Path) -> None:
     assert findings(reviewed(block(500.0, 80.0, 40.0), "prototype", own=example), "part-size")
     assert findings(reviewed(block(500.0, 80.0, 40.0), own=example), "part-size") == []
     assert result["limits"] == "prototype"
+
+
+def test_a_new_configuration_measures_as_the_one_that_it_starts_from(tmp_path: Path) -> None:
+    path = tmp_path / "ours.toml"
+    path.write_text('process = "cnc_milling"\n[configurations]\nours = "mtk"\n')
+    rules = {rule.id: rule for rule in load_rules("cnc_milling", path).rules}
+    assert rules["shape-oblique"].variants["ours"] == rules["shape-oblique"].variants["mtk"]
 
 
 def test_sources_of_limits_that_are_not_the_shops_stay(example: Path) -> None:
@@ -124,6 +131,29 @@ FAULTS = [
         + '[overrides.limits]\ndefault = [{ severity = "minor", comparison = ">", value = "four" }]\n',
         r"overrides\[0\]\.limits\.default\[0\]\.value: Input should be a valid number",
     ),
+    (
+        HEAD
+        + SOURCE
+        + '[[overrides]]\nid = "hole-depth"\nsource = "shop"\n'
+        + '[overrides.limits]\ndefault = [{ severity = "minor", comparison = ">", value = nan }]\n',
+        r"limits\.default\[0\]\.value: Input should be a finite number",
+    ),
+    *(
+        (
+            HEAD
+            + SOURCE
+            + '[[overrides]]\nid = "hole-nonstandard"\nsource = "shop"\n'
+            + f"[overrides.standard_sizes]\ndefault = {sizes}\n",
+            rf"standard_sizes\.default.*{complaint}",
+        )
+        for sizes, complaint in (
+            ("[]", "at least 1 item"),
+            ("[[1.0, 14.0, 0.0]]", "all above 0"),
+            ("[[1.0, 14.0]]", "all above 0"),
+            ("[[-3.0]]", "all above 0"),
+            ("[[inf]]", "finite"),
+        )
+    ),
     (HEAD + SOURCE + EXAMPLE[EXAMPLE.index("[[rules]]") :].replace("narrowest_region", "pocket_hue"), "pocket_hue"),
 ]
 
@@ -134,6 +164,31 @@ def test_a_faulty_file_is_named_with_the_place_and_what_is_expected(tmp_path: Pa
     with pytest.raises(RuleFileError, match=complaint) as refused:
         probe.rules_version({"rules": str(tmp_path)}, lambda _stage: None)
     assert "shop.toml" in str(refused.value) or "pocket_hue" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("rule", "table", "complaint"),
+    [
+        (
+            "hole-depth",
+            '[overrides.limits]\ndefault = [{ severity = "minor", comparison = ">", value = 3, of = "hue" }]',
+            "'hue'",
+        ),
+        (
+            "wall-thin",
+            '[overrides.limits]\ndefault = [{ severity = "info", comparison = "any" }]',
+            "a limit with a value",
+        ),
+        ("part-size", "[overrides.standard_sizes]\ndefault = [[400.0], [250.0]]", "three directions"),
+    ],
+)
+def test_what_does_not_fit_a_quantity_is_said_by_the_review(
+    tmp_path: Path, rule: str, table: str, complaint: str
+) -> None:
+    path = tmp_path / "shop.toml"
+    path.write_text(HEAD + SOURCE + f'[[overrides]]\nid = "{rule}"\nsource = "shop"\n{table}\n')
+    with pytest.raises(RuleFileError, match=complaint):
+        reviewed(plate(), own=path)
 
 
 def test_a_folder_that_is_not_there_is_named() -> None:

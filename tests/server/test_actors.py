@@ -15,7 +15,7 @@ from server.settings import Settings
 from server.stores.dfm_review_jobs import Job, JobState
 from tests.server.conftest import step, wait_until
 from workers import actors
-from workers.sandbox import ChildLost, Sandbox
+from workers.sandbox import ChildFailed, ChildLost, Sandbox
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +189,24 @@ def test_a_model_that_is_gone_fails_its_job(client: TestClient, services: Servic
     client.delete(f"/api/models/{model_id}")
     send(services, job)
     wait_until(lambda: services.jobs.get(job.id).state is JobState.FAILED)
+    error = services.jobs.get(job.id).error
+    assert error is not None and error.code == "model_removed"
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_model_that_goes_while_it_is_reviewed_is_no_bug(
+    client: TestClient, services: Services, sandbox: Sandbox
+) -> None:
+    model_id = upload(client, "good")
+    job = create(services, model_id)
+
+    def run(*_args: Any, **_options: Any) -> Any:  # noqa: ANN401
+        client.delete(f"/api/models/{model_id}")
+        raise ChildFailed("FileNotFoundError: part.step", "start", "")
+
+    with mock.patch.object(sandbox, "run", run):
+        send(services, job)
+        wait_until(lambda: services.jobs.get(job.id).state is JobState.FAILED)
     error = services.jobs.get(job.id).error
     assert error is not None and error.code == "model_removed"
 

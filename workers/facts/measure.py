@@ -17,7 +17,7 @@ from workers.facts.rays import RayScene
 from workers.facts.reach import Reach, measure_reach
 from workers.facts.samples import Samples, spread_by_area
 from workers.facts.symmetry import symmetry_axis
-from workers.facts.thickness import Thickness, measure_thickness
+from workers.facts.thickness import Thickness, Wall, measure_thickness
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ class _Measurements:
 class PartFacts:
     """The facts as reported, and the measurements behind them.
 
-    `scene`, `thickness`, `gaps` and `reach` raise NotMeasuredError where they could not be measured.
+    `scene`, `thickness`, `neck`, `gaps` and `reach` raise NotMeasuredError where they could not be measured.
     """
 
     def __init__(self, facts: dict[str, Fact], measurements: _Measurements) -> None:
@@ -94,6 +94,14 @@ class PartFacts:
     def thickness(self) -> Thickness:
         """Walls and their distribution."""
         return _or_not_measured(lambda: self._measurements.thickness, "the wall thickness")
+
+    @property
+    def neck(self) -> Wall | None:
+        """The narrowest place that the rolling ball finds, where it is known exactly; a ray need not find it."""
+        neck = _or_not_measured(lambda: self._measurements.balls, "the necks").smallest
+        if neck is None or not neck.exact:
+            return None
+        return Wall(neck.faces, neck.diameter, True, neck.point, neck.normal, rays=0)
 
     @property
     def gaps(self) -> Gaps:

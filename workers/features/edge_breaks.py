@@ -125,7 +125,7 @@ def _plane_chamfer(graph: FaceGraph, face: int) -> _PlaneChamfer | None:
         return None
     (edge1, one), (edge2, two) = sides
     length = max(float(graph.edges.length[edge1]), float(graph.edges.length[edge2]))
-    width = float(graph.faces.area[face]) / length
+    width = _width_across(graph, face, edge1)
     turn1, turn2 = float(graph.edges.angle[edge1]), float(graph.edges.angle[edge2])
     least, most = CORNER_DEGREES
     if not (least <= turn1 + turn2 <= most and CHAMFER_DEGREES[0] <= min(turn1, turn2)):

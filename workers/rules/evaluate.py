@@ -66,7 +66,7 @@ def evaluate(rules: RuleFile, subject: Subject) -> tuple[list[Finding], list[Und
     undecided = []
     for rule in (rule.for_material(subject.material) for rule in rules.rules):
         levels = rule.limits.get(subject.limits)
-        if levels is None:
+        if not levels:
             continue
         try:
             measurements = QUANTITIES[rule.quantity](subject, rule)
@@ -76,10 +76,17 @@ def evaluate(rules: RuleFile, subject: Subject) -> tuple[list[Finding], list[Und
         except NotMeasuredError as reason:
             undecided.append(Undecided(rule.id, str(reason)))
             continue
+        _check_details(rule, levels, measurements)
         held = (_held_against(subject.part, rule, levels, measurement) for measurement in measurements)
         found += _one_a_place([finding for finding in held if finding is not None])
     order = {rule.id: number for number, rule in enumerate(rules.rules)}
     return sorted(found, key=lambda f: (*_gravity(f), order[f.rule.id], *_place(f))), undecided
+
+
+def _check_details(rule: Rule, levels: list[Level], measurements: list[Measurement]) -> None:
+    for detail in (level.of for level in levels if level.of is not None):
+        if any(detail not in measurement.details for measurement in measurements):
+            raise RuleFileError(f"Rule {rule.id} has a limit of {detail!r}, a detail that {rule.quantity} has not.")
 
 
 def _gravity(finding: Finding) -> tuple[int, float]:
@@ -109,7 +116,8 @@ def _held_against(part: Part, rule: Rule, levels: list[Level], measurement: Meas
     if not beyond:
         return None
     gravest = min(beyond, key=lambda level: SEVERITIES.index(level.severity))
-    mildest = max(levels, key=lambda level: SEVERITIES.index(level.severity))
+    # Of the limits that it is beyond: of two opposite ones, a least and a greatest, the other is no way out.
+    mildest = max(beyond, key=lambda level: SEVERITIES.index(level.severity))
     limit, clear_at = limit_of(gravest, measurement), limit_of(mildest, measurement) or 0.0
     return Finding(rule, gravest, limit, measurement, clear_at, place_of(part, measurement))
 

@@ -2,9 +2,9 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from workers.rules.material import Material
 
@@ -29,7 +29,7 @@ class Level(Strict):
 
     severity: Severity
     comparison: Literal[">", "<", ">=", "<=", "any"]
-    value: float | None = None
+    value: float | None = Field(None, allow_inf_nan=False)
     of: str | None = None
 
     @model_validator(mode="after")
@@ -37,6 +37,19 @@ class Level(Strict):
         if (self.value is None) != (self.comparison == "any"):
             raise ValueError('a limit needs a value, unless its comparison is "any", which has none')
         return self
+
+
+def _is_size_or_range(entry: list[float]) -> list[float]:
+    if len(entry) == 1 and entry[0] > 0:
+        return entry
+    if len(entry) == 3 and 0 < entry[0] <= entry[1] and entry[2] > 0:
+        return entry
+    raise ValueError("a standard size is [size], or [from, to, step], all above 0")
+
+
+Size = Annotated[float, Field(allow_inf_nan=False)]
+Sizes = Annotated[list[Annotated[list[Size], AfterValidator(_is_size_or_range)]], Field(min_length=1)]
+"""Standard sizes, mm: single ones and ranges."""
 
 
 class Source(Strict):
@@ -72,7 +85,7 @@ class Rule(Strict):
     material_limits: dict[str, dict[str, list[Level]]] = {}
     sources_by_limits: dict[str, str] = {}
     variants: dict[str, str] = {}  # by configuration: another way to measure the quantity, that its function knows
-    standard_sizes: dict[str, list[list[float]]] = {}
+    standard_sizes: dict[str, Sizes] = {}
     extra_minutes: float = Field(1.0, ge=0)
 
     def for_material(self, material: Material | None) -> "Rule":

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from workers.rules.material import Material
-from workers.rules.rule_file import Level, Rule, RuleFile, RuleFileError, Source, Strict, places_of
+from workers.rules.rule_file import Level, Rule, RuleFile, RuleFileError, Sizes, Source, Strict, places_of
 
 
 class Override(Strict):
@@ -19,7 +19,7 @@ class Override(Strict):
     source: str | None = None
     limits: dict[str, list[Level]] = Field(default_factory=dict)
     material_limits: dict[str, dict[str, list[Level]]] = Field(default_factory=dict)
-    standard_sizes: dict[str, list[list[float]]] = Field(default_factory=dict)
+    standard_sizes: dict[str, Sizes] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _new_limits_need_a_source(self) -> "Override":
@@ -83,7 +83,7 @@ def laid_over(rules: RuleFile, shop: ShopFile, name: str) -> RuleFile:
 
 
 def _start_configuration(rule: dict[str, Any], new: str, base: str) -> None:
-    by_configuration = [rule["limits"], rule["sources_by_limits"], rule["standard_sizes"]]
+    by_configuration = [rule["limits"], rule["sources_by_limits"], rule["standard_sizes"], rule["variants"]]
     for table in (*by_configuration, *rule["material_limits"].values()):
         if base in table:
             table[new] = table[base]

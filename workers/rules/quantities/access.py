@@ -4,6 +4,7 @@ import numpy as np
 
 from workers.rules.measurement import Measurement
 from workers.rules.quantities.registry import Subject, always, quantity
+from workers.rules.quantities.turning import turned_features
 from workers.rules.quantities.undercuts import groups_of, undercuts
 from workers.rules.rule_file import Rule
 
@@ -24,13 +25,15 @@ def setups_needed(subject: Subject, _rule: Rule) -> list[Measurement]:
 def axes_needed(subject: Subject, _rule: Rule) -> list[Measurement]:
     """Machine axes that it takes to reach each group of faces beyond three: 5, or 6 where no machine's would do.
 
-    Behind a lip, where a T-slot cutter gets to, is not for this rule but for that of undercuts.
+    Behind a lip, where a T-slot cutter gets to, is not for this rule but for that of undercuts; a lathe's tools go
+    around corners, into a groove in a bore as well.
     """
     reach = subject.facts.reach
     behind_lips = {face for undercut in undercuts(subject) for face in undercut.faces}
+    turned = {face for feature in turned_features(subject) for face in feature.faces}
     found = []
     for axes, faces in ((NO_MACHINE, reach.unreachable), (TILTED, reach.sideways)):
-        for group in groups_of(subject.graph, set(faces) - behind_lips):
+        for group in groups_of(subject.graph, set(faces) - behind_lips - turned):
             found.append(_out_of_reach(subject, group, axes))
     return found
 

@@ -4,11 +4,11 @@ from collections import defaultdict
 
 import numpy as np
 
-from workers.cad.part import Bend, Part
+from workers.cad.part import Bend, Floats, Part
 from workers.facts.thickness import Wall
 from workers.rules.measurement import Change, Measurement, NotDecidedError
 from workers.rules.quantities.registry import Subject, always, quantity
-from workers.rules.rule_file import Rule
+from workers.rules.rule_file import Rule, RuleFileError
 
 FROM_ABOVE = np.array([0.0, 0.0, 1.0])
 
@@ -19,12 +19,21 @@ def wall_thickness(subject: Subject, rule: Rule) -> list[Measurement]:
 
     Walls that share a face, or whose faces run smoothly into each other, are one.
     """
-    return walls_of(subject, rule, subject.facts.thickness.walls)
+    return walls_of(subject, rule, walls_and_neck(subject))
+
+
+def walls_and_neck(subject: Subject) -> list[Wall]:
+    """The part's walls, and the narrowest place that a ball finds between them."""
+    neck = subject.facts.neck
+    return [*subject.facts.thickness.walls, *([] if neck is None else [neck])]
 
 
 def walls_of(subject: Subject, rule: Rule, walls: list[Wall]) -> list[Measurement]:
     """`wall_thickness` of some of the part's walls."""
-    largest = max(level.value for level in rule.limits[subject.limits] if level.value is not None)
+    values = [level.value for level in rule.limits[subject.limits] if level.value is not None]
+    if not values:
+        raise RuleFileError(f"Rule {rule.id} needs a limit with a value: every part has walls.")
+    largest = max(values)
     thin = [wall for wall in walls if wall.thickness < largest]
     return [_wall(subject, walls) for walls in _connected(subject.part, thin)]
 
@@ -71,15 +80,24 @@ def _connected(part: Part, walls: list[Wall]) -> list[list[Wall]]:
 
 @quantity("size_over_machine")
 def size_over_machine(subject: Subject, rule: Rule) -> list[Measurement]:
-    """Largest ratio of a side of the bounding box to the machine's travel, longest against longest."""
+    """Largest ratio of a side of the least box to the machine's travel, longest against longest."""
     part = subject.part
     travel = np.sort(np.array([entry[0] for entry in rule.standard_sizes[subject.limits]]))
-    ratios = np.sort(part.size) / travel
-    worst = int(ratios.argmax())
-    excess = float(np.sort(part.size)[worst] - travel[worst])
-    text = f"split the part, or make that side {excess:.1f} mm shorter to fit {travel[worst]:g} mm"
-    change = Change(text, "length", float(np.sort(part.size)[worst]), float(travel[worst]))
-    return [Measurement(float(ratios.max()), [], (part.low + part.high) / 2, FROM_ABOVE, lambda _limit: change)]
+    if len(travel) != 3:
+        raise RuleFileError(f"Rule {rule.id} needs the machine's travel in three directions as its standard sizes.")
+    sides = min(_boxes(subject), key=lambda box: float((box / travel).max()))
+    worst = int((sides / travel).argmax())
+    over = [f"{side:.1f} mm to {fits:g} mm" for side, fits in zip(sides, travel, strict=True) if side > fits]
+    text = f"split the part, or shorten it from {' and from '.join(over)}"
+    change = Change(text, "length", float(sides[worst]), float(travel[worst]))
+    ratio = float((sides / travel).max())
+    return [Measurement(ratio, [], (part.low + part.high) / 2, FROM_ABOVE, lambda _limit: change)]
+
+
+def _boxes(subject: Subject) -> list[Floats]:
+    """(3,) sides in mm, shortest first, of the box along the file's axes and of the least one."""
+    least = subject.facts.facts["oriented_bounding_box"].value
+    return [np.sort(np.asarray(box, dtype=float)) for box in (subject.part.size, least) if box is not None]
 
 
 @quantity("removed_share")

@@ -7,6 +7,7 @@ import numpy as np
 from workers.cad.part import Bend, Curve, Surface
 from workers.features.feature import Feature
 from workers.rules.measurement import Change, ChangeTo, Measurement
+from workers.rules.quantities.engraving import lettering
 from workers.rules.quantities.registry import (
     DEPRESSIONS,
     SQUARE,
@@ -87,7 +88,10 @@ def _largest_radius(home: Feature | None) -> float:
 def _sharp_corners(subject: Subject) -> list[Measurement]:
     """Straight concave edges between two upright walls of one depression."""
     part, found = subject.part, []
+    letters = {letter.id for letter in lettering(subject)}
     for home in subject.of_type(*DEPRESSIONS):
+        if home.id in letters:
+            continue
         inside = set(home.faces)
         for edge in sorted({e for f in home.faces for e in part.edges_of_face[f]}):
             one, two = map(int, part.edges.faces[edge])

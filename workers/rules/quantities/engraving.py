@@ -11,17 +11,28 @@ from workers.rules.rule_file import Rule
 
 # Deeper than this it is a slot to be milled, not lettering; engraving guides ask for 0.1 to 0.5 mm.
 DEEPEST_ENGRAVING_MM = 1.0
+# From here on it is a pocket, which end mills of common sizes cut.
+WIDEST_STROKE_MM = 3.0
 ENGRAVED = ("closed_pocket", "open_pocket", "slot", "groove")
+
+
+def lettering(subject: Subject) -> list[Feature]:
+    """Shallow depressions of narrow strokes: an engraver's own radius in their corners is taken for granted."""
+    return [feature for feature, floor in _shallow(subject) if _stroke(subject, floor) < WIDEST_STROKE_MM]
+
+
+def _shallow(subject: Subject) -> list[tuple[Feature, int]]:
+    """Depressions that are no deeper than lettering, each with its floor."""
+    found = [(f, _floor(subject, f)) for f in subject.of_type(*ENGRAVED) if f.size["depth"] <= DEEPEST_ENGRAVING_MM]
+    return [(feature, floor) for feature, floor in found if floor is not None]
 
 
 @quantity("engraved_stroke_width")
 def engraved_stroke_width(subject: Subject, _rule: Rule) -> list[Measurement]:
     """Narrowest stroke in mm of each run of shallow depressions whose floors lie in one plane."""
     runs: dict[tuple[float, ...], list[tuple[float, Feature]]] = defaultdict(list)
-    for feature in subject.of_type(*ENGRAVED):
-        floor = _floor(subject, feature)
-        if floor is not None and feature.size["depth"] <= DEEPEST_ENGRAVING_MM:
-            runs[_plane(subject, floor)].append((_stroke(subject, floor), feature))
+    for feature, floor in _shallow(subject):
+        runs[_plane(subject, floor)].append((_stroke(subject, floor), feature))
     return [_run(subject, runs[plane]) for plane in sorted(runs)]
 
 

@@ -7,6 +7,7 @@ from workers.facts.gaps import Gap
 from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
 from workers.rules.measurement import Change, ChangeTo, Measurement
+from workers.rules.quantities.engraving import lettering
 from workers.rules.quantities.registry import POCKETS, Subject, quantity, too_narrow
 from workers.rules.rule_file import Rule
 
@@ -25,7 +26,10 @@ def narrowest_region(subject: Subject, _rule: Rule) -> list[Measurement]:
     """
     found = []
     fillets, gaps = _fillets_in(subject), _GapsByFace(subject.facts.gaps.gaps)
+    letters = {letter.id for letter in lettering(subject)}
     for pocket in subject.of_type(*POCKETS):
+        if pocket.id in letters:
+            continue
         if pocket.size["width"] > 0:
             whole = too_narrow(pocket, subject, "width")
             whole.details["by_island"] = 0.0

@@ -12,6 +12,7 @@ from workers.rules.quantities.registry import (
     ratio_change,
     too_narrow,
 )
+from workers.rules.quantities.threads import is_drawn_as_thread
 from workers.rules.rule_file import Rule
 
 
@@ -44,14 +45,20 @@ def _deepest(hole: Feature, depth: float, diameter: float) -> ChangeTo:
 
 @quantity("hole_diameter")
 def hole_diameter(subject: Subject, _rule: Rule) -> list[Measurement]:
-    """Diameter of the narrowest bore of each hole, mm."""
-    return [too_narrow(hole, subject, "diameter", "Ø") for hole in _drilled(subject)]
+    """Diameter of the narrowest bore of each hole, mm; a turned part's bore is one too."""
+    return [too_narrow(hole, subject, "diameter", "Ø") for hole in [*_drilled(subject), *subject.of_type("bore")]]
 
 
 @quantity("hole_diameter_off_standard")
 def hole_diameter_off_standard(subject: Subject, rule: Rule) -> list[Measurement]:
-    """Distance in mm of each hole's diameter to the nearest standard drill."""
-    return [off_standard(subject, rule, hole, "diameter", "Ø") for hole in _drilled(subject)]
+    """Distance in mm of each hole's diameter to the nearest standard drill, but for those drawn as a thread.
+
+    A hole drawn at its thread's minor diameter is drilled for the tap, not to the size that is drawn. In the variant
+    `as_drawn` it counts all the same.
+    """
+    as_drawn = rule.variants.get(subject.limits) == "as_drawn"
+    drilled = [hole for hole in _drilled(subject) if as_drawn or not is_drawn_as_thread(hole)]
+    return [off_standard(subject, rule, hole, "diameter", "Ø") for hole in drilled]
 
 
 @quantity("hole_flat_bottom")

@@ -3,13 +3,14 @@
 import numpy as np
 
 from workers.cad.part import Bend, Floats, Surface
+from workers.facts.thickness import Wall
 from workers.features.graph import FaceGraph
 from workers.features.main_axis import main_axis
 from workers.rules.measurement import Change, ChangeTo, Measurement
-from workers.rules.quantities.registry import Subject, quantity
+from workers.rules.quantities.registry import SQUARE, Subject, quantity
 from workers.rules.rule_file import Rule
 
-LYING = 0.9  # cosine: what faces along the main direction of machining lies on the table
+HALF = 0.5
 
 
 @quantity("wall_height_to_thickness")
@@ -18,8 +19,8 @@ def wall_height_to_thickness(subject: Subject, _rule: Rule) -> list[Measurement]
     graph, found = subject.graph, []
     axis = main_axis(subject.part, subject.features)
     for wall in subject.facts.thickness.walls:
-        upright = abs(float(graph.faces.axis[wall.faces[0]] @ axis)) < LYING
-        height = _free_height(graph, *wall.faces) if wall.exact and wall.thickness > 0 and upright else None
+        stands = wall.exact and wall.thickness > 0 and not _lies_flat(subject, wall, axis)
+        height = _free_height(graph, *wall.faces) if stands else None
         if height is not None:
             features = subject.features_with(wall.faces)
             found.append(
@@ -34,6 +35,20 @@ def wall_height_to_thickness(subject: Subject, _rule: Rule) -> list[Measurement]
                 )
             )
     return found
+
+
+def _lies_flat(subject: Subject, wall: Wall, axis: Floats) -> bool:
+    """Whether the wall is a plate that lies on the table by one side while the other is cut from above."""
+    faces, reach = subject.part.faces, subject.facts.reach
+    for top, bottom in (wall.faces, wall.faces[::-1]):
+        up = faces.axis[top]
+        if faces.kind[top] != Surface.PLANE or abs(float(up @ axis)) < SQUARE:
+            continue
+        lowest = float((subject.part.mesh.vertices @ up).min())
+        from_above = int((reach.directions @ up).argmax())
+        if float(faces.point[bottom] @ up) < lowest + subject.graph.tolerance and reach.share[top, from_above] > HALF:
+            return True
+    return False
 
 
 def _lower_or_thicker(height: float, thickness: float) -> ChangeTo:

@@ -51,7 +51,7 @@ def thread_depth_to_diameter(subject: Subject, _rule: Rule) -> list[Measurement]
     be tapped. Raises NotDecidedError, with these, if other holes have the diameter of a tapping drill.
     """
     inferred, possible = [], []
-    for hole in subject.of_type(*HOLES):
+    for hole in subject.of_type(*HOLES, "bore"):
         thread = _thread_of(hole)
         if thread is not None:
             inferred.append(_measured(subject, hole, thread))
@@ -66,11 +66,20 @@ def thread_depth_to_diameter(subject: Subject, _rule: Rule) -> list[Measurement]
     return inferred
 
 
+def is_drawn_as_thread(hole: Feature) -> bool:
+    """Whether the hole has the minor diameter of a thread, as modellers draw a tapped hole."""
+    return any(_is_minor_diameter(thread, hole.size["diameter"]) for thread in known_threads())
+
+
+def _is_minor_diameter(thread: Thread, diameter: float) -> bool:
+    return abs(thread.minor_diameter - diameter) < SAME_MM
+
+
 def _thread_of(hole: Feature) -> Thread | None:
     diameter = hole.size["diameter"]
     mouths = [float(step["diameter"]) for step in hole.steps if step["form"] in ("chamfer", "countersink")]
     for thread in known_threads():
-        if abs(thread.minor_diameter - diameter) < SAME_MM:
+        if _is_minor_diameter(thread, diameter):
             return thread
         chamfered = any(thread.diameter - SAME_MM < mouth < WIDEST_CHAMFER * thread.diameter for mouth in mouths)
         if abs(thread.tap_drill - diameter) < SAME_MM and chamfered:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workers.cad.part import Floats, Ints
+from workers.cad.part import Floats, Ints, Part
+from workers.facts.rays import Bools
 from workers.features.feature import Feature
 from workers.rules.measurement import Change, Measurement
 from workers.rules.quantities.registry import Subject, quantity
@@ -44,16 +45,23 @@ def _outline(subject: Subject, axis: Axis) -> _Outline:
     for place, feature in enumerate(features):
         number[feature.faces] = place
     of_triangle = number[part.mesh.face]
-    kept = of_triangle >= 0
+    kept = (of_triangle >= 0) & _looks_outwards(part, axis)  # a ring's one surface is both outside and inside
     offset = part.mesh.vertices[part.mesh.triangles[kept].ravel()] - axis.origin
     height = offset @ axis.direction
     radius = np.linalg.norm(offset - np.outer(height, axis.direction), axis=1)
     owner = np.repeat(of_triangle[kept], 3)
     middle = np.zeros(len(features))
-    for place in range(len(features)):
+    for place in np.unique(owner).tolist():
         middle[place] = (height[owner == place].min() + height[owner == place].max()) / 2
     rows = np.unique(np.round(np.column_stack([middle[owner], owner, height, radius]), 6), axis=0)
     return _Outline(rows[:, 2], rows[:, 3], rows[:, 1].astype(np.int64), features)
+
+
+def _looks_outwards(part: Part, axis: Axis) -> Bools:
+    """(m,) whether each triangle looks away from the axis."""
+    offset = part.mesh.centroids - axis.origin
+    radial = offset - np.outer(offset @ axis.direction, axis.direction)
+    return np.asarray(np.einsum("ij,ij->i", part.mesh.normals, radial) > 0)
 
 
 def _is_outside(subject: Subject, axis: Axis, feature: Feature) -> bool:

@@ -9,7 +9,7 @@ from workers.facts.thickness import Wall
 from workers.features.feature import Feature
 from workers.features.turned_axis import ROUND, coaxial, edges_around
 from workers.rules.measurement import Change, ChangeTo, Measurement, NotDecidedError
-from workers.rules.quantities.body import walls_of
+from workers.rules.quantities.body import walls_and_neck, walls_of
 from workers.rules.quantities.registry import HOLES, Subject, on_feature, quantity, ratio_change, too_narrow
 from workers.rules.rule_file import Rule
 
@@ -38,6 +38,11 @@ def turning_axis(subject: Subject) -> Axis:
             if faces.kind[face] in (*ROUND, Surface.SPHERE):
                 return Axis(faces.origin[face], feature.axis)
     raise NotDecidedError("a turning axis: no line about which most of the outer surface turns")
+
+
+def turned_features(subject: Subject) -> list[Feature]:
+    """What is turned on a lathe; none on a milled part."""
+    return [feature for feature in subject.of_type(*TURNED) if _turns(subject, feature)]
 
 
 def _turns(subject: Subject, feature: Feature) -> bool:
@@ -241,7 +246,7 @@ def _walls(subject: Subject, *, tubes: bool) -> list[Wall]:
         one, two = wall.faces
         return (one in inside and two in outside) or (two in inside and one in outside)
 
-    return [wall for wall in subject.facts.thickness.walls if is_tube(wall) == tubes]
+    return [wall for wall in walls_and_neck(subject) if is_tube(wall) == tubes]
 
 
 def _opens_outwards(groove: Feature) -> bool:
