@@ -94,7 +94,7 @@ def review(
         "switched_off": _switched_off(list(used.values())),
         "components": components(reading, found),
         "notes": reading.notes,
-        "summary": summarise(findings),
+        "summary": summarise(findings, _rules_held(used, limits), len({rule.rule for rule in undecided})),
     }
     document: dict[str, Any] = plain(result)
     rest = (perf_counter() - started) * 1e3 - sum(clock.timings.values())
@@ -121,6 +121,10 @@ def _main_process(reading: Reading, choices: list[ProcessChoice]) -> str:
         name = choices[body.part].process
         volumes[name] = volumes.get(name, 0.0) + reading.parts[body.part].volume
     return max(sorted(volumes), key=lambda name: volumes[name])
+
+
+def _rules_held(used: dict[str, RuleFile], limits: str) -> int:
+    return len({rule.id for rules in used.values() for rule in rules.rules if limits in rule.limits})
 
 
 def _switched_off(rules: list[RuleFile]) -> list[dict[str, str]]:

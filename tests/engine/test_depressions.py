@@ -211,3 +211,15 @@ def test_a_rounded_mouth_leaves_the_pocket_its_size() -> None:
     mouth = part.round_edges_at_height(1.0, 25.0)
     found = only_feature(reviewed(mouth), "closed_pocket")
     assert (found["size"]["length"], found["size"]["width"]) == pytest.approx((50.0, 30.0), abs=1e-3)
+
+
+def test_an_arm_on_a_disc_is_no_pocket() -> None:
+    arm = cylinder(30.0, 20.0, (0.0, 0.0, 0.0)).join(block(50.0, 10.0, 8.0, (0.0, -5.0, 20.0)))
+    for part in (arm, arm.join(cylinder(12.0, 20.0, (40.0, 0.0, 28.0)))):
+        assert features(reviewed(part), "closed_pocket", "open_pocket", "slot", "step") == []
+
+
+def test_a_v_groove_leads_out_between_its_flanks() -> None:
+    notch = prism([(20.0, 22.0), (20.0, 38.0), (28.0, 30.0)], 140.0).moved(axis=(0.0, 1.0, 0.0), degrees=90.0)
+    groove = only_feature(reviewed(plate().cut(notch.moved((-20.0, 0.0, 46.0)))), "slot")
+    assert groove["direction"] == pytest.approx([0.0, 0.0, 1.0], abs=1e-6)

@@ -245,3 +245,8 @@ def test_patterns_of_holes(part: Solid, pattern: dict[str, Any] | None) -> None:
     tilted = part.moved((3.0, 4.0, 5.0), (1.0, 2.0, 3.0), 40.0)
     for found in {str(hole.get("pattern")): hole.get("pattern") for hole in reviewed(tilted)["features"]}.values():
         assert found == (pattern if pattern is None else pytest.approx(pattern, abs=1e-4))
+
+
+def test_holes_drilled_toward_each_other_are_two() -> None:
+    part = block(40.0, 40.0, 40.0).cut(drill(10.0, 16.8, (20.0, 20.0, 40.0)), drill(10.0, 16.8, (20.0, 20.0, 0.0), UP))
+    assert len(features(reviewed(part), "blind_hole")) == 2

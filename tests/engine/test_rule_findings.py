@@ -103,3 +103,10 @@ def test_the_score_is_as_published() -> None:
     assert summary["counts"] == {"critical": 0, "major": 2, "minor": 1, "info": 0}
     for severity, weight in WEIGHTS.items():
         assert f"{severity} {weight:g}" in summary["score_formula"]
+
+
+def test_a_part_of_which_little_is_decided_is_not_called_manufacturable() -> None:
+    assert summarise([], held=20, undecided=10)["verdict"] == "manufacturable"
+    little = summarise([], held=20, undecided=11)
+    assert (little["verdict"], little["score"]) == ("undecided", None)
+    assert summarise([{"rule": "a", "severity": "critical"}], held=20, undecided=11)["verdict"] == "redesign"

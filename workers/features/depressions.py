@@ -20,7 +20,7 @@ OPPOSITE = -0.9
 PARALLEL_SLACK = 1e-3
 SMALL_OVERHANG = 0.1
 # Of looks around from its walls, how many may meet nothing: an outline sees the open all around, a shoulder most of it.
-OUTLINE = 0.5
+MOST_OPEN = {"closed_pocket": 0.5, "through_pocket": 0.5, "slot": 0.9, "open_pocket": 1.0}
 SHOULDER = 0.7
 CROSSED = 0.1
 ACROSS = 0.3  # cosine: more or less square to the channel
@@ -97,18 +97,20 @@ def _describe(graph: FaceGraph, members: list[int], around: Surroundings, overha
     The share `overhang` of their area may be in the way of the tool.
     """
     core = [f for f in members if f not in around.concave_fillets]
-    if not core or _is_shoulder(graph, core):
+    if not core or _is_shoulder(graph, core) or _is_one_plane(graph, core):
         return None
     openings, necks = _open_directions(graph, members, overhang)
     if not openings:
         return None
     kind, direction = _classify(graph, core, openings, necks)
-    if kind == "through_pocket" and openness(graph, core, direction) > OUTLINE:
-        return None  # the outer contour of the part
-    if kind == "open_pocket" and openness(graph, core, direction) > SHOULDER:
-        kind = "step"
-    if kind == "step" and (out := _out_of_the_channel(graph, core, members)) is not None:
+    if kind in ("step", "slot") and (out := _out_of_the_channel(graph, core, members)) is not None:
         kind, direction = "slot", out
+    if kind != "step":
+        free = openness(graph, core, direction)
+        if free > MOST_OPEN[kind]:
+            return None  # the outer contour of the part, or an arm that stands free
+        if kind == "open_pocket" and free > SHOULDER:
+            kind = "step"
     low, high = graph.extent(members, direction)
     length, width = plan_size(graph, members, direction)
     floors = [f for f in core if graph.kind[f] == Surface.PLANE and graph.faces.axis[f] @ direction > 0.99]
@@ -331,6 +333,10 @@ def _runs_along(graph: FaceGraph, face: int, along: Floats) -> bool:
     if graph.kind[face] == Surface.PLANE:
         return cosine < PARALLEL_SLACK
     return graph.kind[face] == Surface.CYLINDER and cosine > 1 - PARALLEL_SLACK
+
+
+def _is_one_plane(graph: FaceGraph, core: list[int]) -> bool:
+    return graph.kind[core[0]] == Surface.PLANE and len({_surface_key(graph, face) for face in core}) == 1
 
 
 def _surface_key(graph: FaceGraph, face: int) -> tuple[float, ...]:

@@ -8,6 +8,7 @@ from workers.features.graph import FaceGraph
 DIRECTIONS = 32  # about the axis
 SAMPLES = 64  # of the feature's walls
 LIFT = 1e-3  # of the part's diagonal: how far from the wall the looks around start, at most
+LEVEL = 0.9  # cosine: a floor, which looks up and says nothing either
 GRAZING = 0.1  # cosine: a look along the wall itself says nothing
 
 
@@ -30,10 +31,10 @@ def openness(graph: FaceGraph, members: list[int], direction: Floats) -> float:
 
 
 def _walls(graph: FaceGraph, members: list[int], direction: Floats) -> Ints:
-    """The largest triangles of `members` that stand more or less along `direction`."""
+    """The largest triangles of `members` that are not level, seen along `direction`."""
     mesh = graph.part.mesh
     of_members = graph.triangles_of(members)
-    triangles = of_members[np.abs(mesh.normals[of_members] @ direction) < 0.5]
+    triangles = of_members[np.abs(mesh.normals[of_members] @ direction) < LEVEL]
     order = np.lexsort((triangles, -np.round(mesh.areas[triangles], 6)))
     return np.asarray(triangles[order[:SAMPLES]])
 

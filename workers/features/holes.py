@@ -201,10 +201,19 @@ def _continues(graph: FaceGraph, first: list[int], second: list[int]) -> bool:
     axis = graph.faces.axis[a]
     (low1, high1), (low2, high2) = graph.extent(first, axis), graph.extent(second, axis)
     gap = max(low1, low2) - min(high1, high2)
+    if _ends_toward(graph, first, a, axis, low2 + high2) or _ends_toward(graph, second, b, axis, low1 + high1):
+        return False  # drilled toward each other, and not through
     if any(_are_one_bore(graph, f, g) for f in _open_into(graph, first) for g in _open_into(graph, second)):
         return True  # another hole crosses this one
     # Two separate walls with a hole each are two holes; a bore nicked by a groove is one.
     return gap < 2 * graph.faces.radius[a] and gap < min(high1 - low1, high2 - low2)
+
+
+def _ends_toward(graph: FaceGraph, stack: list[int], main: int, axis: Floats, other: float) -> bool:
+    """Whether a bottom closes the stack on the side of a place, of which `other` is twice the height along `axis`."""
+    middle = sum(graph.extent(stack, axis))
+    bottoms = [f for f in stack if _closes(graph, f, main)]
+    return any((sum(graph.extent([f], axis)) - middle) * (other - middle) > 0 for f in bottoms)
 
 
 def _are_one_bore(graph: FaceGraph, first: int, second: int) -> bool:
