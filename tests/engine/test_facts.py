@@ -126,6 +126,12 @@ def test_the_value_is_known(of: tuple[str, Callable[[], Solid], Value, Any], pla
         assert found == expected
 
 
+@pytest.mark.parametrize("degrees", [6e-5, 2e-4, 1e-2])
+def test_a_box_turned_by_next_to_nothing_is_not_the_one_along_the_axes(degrees: float) -> None:
+    found = facts(slab().moved((0.0, 0.0, 0.0), (1.0, 2.0, 3.0), degrees))
+    assert found["oriented_bounding_box"]["value"] == pytest.approx([100.0, 60.0, 10.0], abs=1e-6)
+
+
 @settings(max_examples=8, deadline=None)
 @given(
     by=st.tuples(*[st.floats(-1e5, 1e5)] * 3),
