@@ -23,6 +23,7 @@ SMALL_OVERHANG = 0.1
 MOST_OPEN = {"closed_pocket": 0.5, "through_pocket": 0.5, "slot": 0.9, "open_pocket": 1.0}
 SHOULDER = 0.7
 CROSSED = 0.1
+CHANNELS = ("slot", "through_pocket")
 ACROSS = 0.3  # cosine: more or less square to the channel
 
 
@@ -57,8 +58,9 @@ def _features_of(graph: FaceGraph, members: list[int], around: Surroundings) -> 
             _describe(graph, channel, around)
             for channel in crossing_channels(graph, members, mouth_normals(graph, members))
         ]
-        if all(channel is not None for channel in crossing) and crossing:
-            return [channel for channel in crossing if channel is not None]
+        channels = [channel for channel in crossing if channel is not None and channel.type in CHANNELS]
+        if channels and len(channels) == len(crossing):
+            return channels
     if feature is None:
         # A housing's inside is a pocket, though a lip or a bead here and there overhangs it.
         feature = _describe(graph, members, around, SMALL_OVERHANG)
