@@ -21,6 +21,26 @@ def lettered_at(degrees: float) -> Solid:
     return block(80.0, 60.0, 40.0).cut(mark)
 
 
+def grooved_bore(width: float) -> Solid:
+    """A bore through a block with a circlip's groove in its middle."""
+    groove = cylinder(46.0, width, (40.0, 40.0, 20.0))
+    return block(80.0, 80.0, 40.0).cut(cylinder(40.0, 60.0, (40.0, 40.0, -5.0)), groove)
+
+
+def keyholed(diameter: float) -> Solid:
+    """A closed T-slot, 24 below 10 mm wide, with a round opening near one end."""
+    up = (0.0, 0.0, 1.0)
+    mouth = block(80.0, 10.0, 20.0, (20.0, 25.0, 20.0)).round_edges(4.9, up)
+    head = block(80.0, 24.0, 8.0, (20.0, 18.0, 15.0)).round_edges(11.9, up)
+    return block(120.0, 60.0, 40.0).cut(mouth, head, cylinder(diameter, 26.0, (32.0, 30.0, 15.0)))
+
+
+def test_a_keyhole_as_wide_as_the_head_lets_the_cutter_into_a_closed_slot() -> None:
+    assert findings(reviewed(keyholed(24.0)), "undercut-clearance") == []
+    (finding,) = findings(reviewed(keyholed(9.0)), "undercut-clearance")
+    assert finding["limit"]["value"] == pytest.approx(4 * 7.0)
+
+
 def test_a_recess_square_to_a_drafted_side_is_cut_from_that_side() -> None:
     slight, steep = (reviewed(lettered_at(degrees)) for degrees in (2.0, 8.0))
     assert findings(slight, "face-unreachable") == findings(slight, "setups") == []
@@ -31,6 +51,9 @@ Quiet = tuple[str, Callable[[], Solid]]
 QUIET: list[Quiet] = [
     ("face-unreachable", lambda: defects.drilled_from(5)),
     ("face-unreachable", lambda: defects.t_slot(8.0)),
+    ("face-unreachable", lambda: grooved_bore(3.0)),
+    ("face-unreachable", lambda: keyholed(24.0)),
+    ("undercut", lambda: grooved_bore(3.0)),
     ("wall-slender", lambda: block(100.0, 60.0, 5.0)),
     ("wall-slender", lambda: block(100.0, 160.0, 20.0).join(block(100.0, 30.0, 40.0))),  # a plate with a ridge
     ("undercut", defects.dovetail),
@@ -56,6 +79,7 @@ def test_the_toolkit_looks_at_islands_only(rule: str, build: Callable[[], Solid]
 SPEAKING: list[tuple[str, Callable[[], Solid]]] = [
     ("wall-slender", lambda: defects.fin(30.0)),
     ("undercut", lambda: defects.t_slot(2.5)),
+    ("undercut", lambda: grooved_bore(2.5)),
     ("undercut-clearance", lambda: defects.closed_undercut(15.0)),
     ("pocket-narrow-region", lambda: defects.island(2.5)),
     ("setups", lambda: defects.drilled_from(3)),

@@ -14,6 +14,7 @@ from workers.rules.rule_file import Rule
 # A face overhangs its feature's way out if it leans back by more than this (the cosine of its normal); less is draft.
 OVERHANGS = -0.15
 SQUARE = 0.99
+ALONG = 1e-3  # cosine to across: an edge that goes along a channel
 ROUND = (*HOLES, "bore", "groove")
 
 
@@ -34,7 +35,7 @@ class Undercut:
     lips: list[int]
     room: _Room
     features: list[Feature]
-    has_open_end: bool  # the cutter may come in from there, whatever the mouth
+    has_open_end: bool  # the cutter may come in from there, or by a keyhole, whatever the mouth
 
 
 @quantity("undercut_width")
@@ -60,10 +61,10 @@ def undercuts(subject: Subject) -> list[Undercut]:
     """Depressions with a flat face that overhangs their way out, holes with a recess, and recesses in other walls."""
     found = []
     for feature in subject.of_type(*DEPRESSIONS, *ROUND):
-        lips = _lips(subject, feature)
-        if lips:
+        for lips in _lips(subject, feature):
             room = _room(subject, feature, lips)
-            found.append(Undercut(list(feature.faces), lips, room, [feature], _has_open_end(feature)))
+            is_open = _has_open_end(feature) or _has_keyhole(subject.graph, lips, room)
+            found.append(Undercut(list(feature.faces), lips, room, [feature], is_open))
     known = {face for undercut in found for face in undercut.faces}
     return found + _recesses(subject, set(subject.facts.reach.unreachable) - known)
 
@@ -74,9 +75,39 @@ def _recesses(subject: Subject, hidden: set[int]) -> list[Undercut]:
     for group in _facing_each_other(subject, groups_of(subject.graph, hidden)):
         lips = {face: neck for face in group if (neck := _neck(subject.graph, face, hidden)) is not None}
         if lips:
-            features = subject.features_with(group)
-            found.append(Undercut(group, list(lips), _room_of_recess(subject, group, lips), features, False))
+            room = _room_of_recess(subject, group, lips)
+            faces = _with_ends(subject, group, subject.graph.faces.axis[next(iter(lips))])
+            is_open = _has_keyhole(subject.graph, list(lips), room)
+            found.append(Undercut(faces, list(lips), room, subject.features_with(group), is_open))
     return found
+
+
+def _with_ends(subject: Subject, group: list[int], up: Floats) -> list[int]:
+    """The recess and what goes on from it at the same height: a tilted tool gets there only by an open end."""
+    graph = subject.graph
+    low, high = graph.extent(group, up)
+
+    def goes_on(face: int) -> bool:
+        bottom, top = graph.extent([face], up)
+        return low - graph.tolerance < bottom and top < high + graph.tolerance
+
+    ends = {face for face in subject.facts.reach.sideways if goes_on(face)}
+    return sorted(graph.flood(group, lambda _edge, _face, other: other in ends))
+
+
+def _has_keyhole(graph: FaceGraph, lips: list[int], room: _Room) -> bool:
+    """Whether a round opening beside a lip lets a head in that fills the undercut from side to side."""
+    if room.mouth is None:
+        return False
+    head = room.mouth + 2 * room.depth
+    return any(
+        graph.kind[beyond] == Surface.CYLINDER
+        and graph.faces.sign[beyond] < 0
+        and abs(float(graph.faces.axis[beyond] @ graph.faces.axis[lip])) > SQUARE
+        and 2 * float(graph.faces.radius[beyond]) > head - graph.tolerance
+        for lip in lips
+        for _edge, beyond in graph.neighbours(lip)
+    )
 
 
 def _facing_each_other(subject: Subject, groups: list[list[int]]) -> list[list[int]]:
@@ -120,7 +151,7 @@ def _room_of_recess(subject: Subject, group: list[int], lips: dict[int, int]) ->
 
     depths, widths, mouths = [], [], []
     for lip, neck in lips.items():
-        low, high = graph.extent([lip], graph.faces.axis[neck])
+        low, high = _strip(graph, lip, graph.faces.axis[neck])
         depths.append(high - low)
         low, high = graph.extent(group, graph.faces.axis[lip])
         widths.append(gap_at(lip) or high - low)
@@ -128,15 +159,50 @@ def _room_of_recess(subject: Subject, group: list[int], lips: dict[int, int]) ->
     return _Room(min(widths), max(depths), min((m for m in mouths if m is not None), default=None))
 
 
-def _lips(subject: Subject, feature: Feature) -> list[int]:
-    """The flat faces of the feature that overhang the way out; in a hole, those that nothing gets to."""
+def _lips(subject: Subject, feature: Feature) -> list[list[int]]:
+    """The flat faces of the feature that overhang the way out, together those that one cutter makes."""
     faces = subject.part.faces
     planes = [f for f in feature.faces if faces.kind[f] == Surface.PLANE]
     if feature.type in ROUND:
-        return sorted(set(planes) & set(subject.facts.reach.unreachable)) if feature.axis is not None else []
+        return _lips_in_hole(subject, feature, planes) if feature.axis is not None else []
     if feature.direction is None:
         return []
-    return [f for f in planes if float(faces.axis[f] @ feature.direction) < OVERHANGS]
+    lips = [f for f in planes if float(faces.axis[f] @ feature.direction) < OVERHANGS]
+    return [lips] if lips else []
+
+
+def _lips_in_hole(subject: Subject, feature: Feature, planes: list[int]) -> list[list[int]]:
+    """The flat faces that nothing gets to, or only a tilted tool past a narrower place; those of each recess."""
+    unreachable, sideways = set(subject.facts.reach.unreachable), set(subject.facts.reach.sideways)
+    lips = {f for f in planes if f in unreachable or (f in sideways and _is_behind_a_neck(subject.graph, feature, f))}
+    groups = [sorted(lips & set(group)) for group in _hidden_groups(subject, feature, lips)]
+    return [group for group in groups if group]
+
+
+def _hidden_groups(subject: Subject, feature: Feature, lips: set[int]) -> list[list[int]]:
+    """Hidden faces of a hole in groups that hang together, without the bore that leads to them."""
+    graph, reach = subject.graph, subject.facts.reach
+    bore = min(_radii(graph, sorted(lips)), default=0.0) + graph.tolerance
+    hidden = (set(reach.unreachable) | set(reach.sideways)) & set(feature.faces)
+    return groups_of(
+        graph, {f for f in hidden if graph.kind[f] != Surface.CYLINDER or float(graph.faces.radius[f]) > bore}
+    )
+
+
+def _is_behind_a_neck(graph: FaceGraph, feature: Feature, plane: int) -> bool:
+    """Whether the flat face in a hole looks away from, or is wider than what lies before it, on every way out."""
+    ways = feature.open_directions or ([] if feature.direction is None else [feature.direction])
+    widest = max(_radii(graph, [plane]), default=0.0) - graph.tolerance
+    round_edges = [e for f in feature.faces for e in graph.part.edges_of_face[f] if graph.edges.kind[e] == Curve.CIRCLE]
+
+    def is_shut(way: Floats) -> bool:
+        level = float(graph.faces.point[plane] @ way) + graph.tolerance
+        narrow = (e for e in round_edges if float(graph.edges.radius[e]) < widest)
+        return float(graph.faces.axis[plane] @ way) < OVERHANGS or any(
+            float(graph.edges.middle[e] @ way) > level for e in narrow
+        )
+
+    return bool(ways) and all(is_shut(way) for way in ways)
 
 
 def _has_open_end(feature: Feature) -> bool:
@@ -150,8 +216,8 @@ def _room(subject: Subject, feature: Feature, lips: list[int]) -> _Room:
     assert up is not None
     radii = _radii(subject.graph, lips)
     if radii:
-        hidden = sorted(set(subject.facts.reach.unreachable) & set(feature.faces))
-        low, high = subject.graph.extent(hidden or feature.faces, up)
+        recess = [f for group in _hidden_groups(subject, feature, set(lips)) if set(lips) & set(group) for f in group]
+        low, high = subject.graph.extent(recess or feature.faces, up)
         return _Room(high - low, max(radii) - min(radii), 2 * min(radii))
     return _room_of_channel(subject.graph, feature, lips, up)
 
@@ -170,7 +236,7 @@ def _room_of_channel(graph: FaceGraph, feature: Feature, lips: list[int], up: Fl
     low, high = graph.extent(feature.faces, across)
     left, right, depth, width = low, high, 0.0, np.inf
     for lip in lips:
-        begin, end = graph.extent([lip], across)
+        begin, end = _strip(graph, lip, across)
         depth = max(depth, end - begin)
         width = min(width, _height_behind(graph, feature, lip, up))
         if begin - low < high - end:
@@ -178,6 +244,18 @@ def _room_of_channel(graph: FaceGraph, feature: Feature, lips: list[int], up: Fl
         else:
             right = min(right, begin)
     return _Room(float(width), depth, max(0.0, right - left))
+
+
+def _strip(graph: FaceGraph, lip: int, across: Floats) -> tuple[float, float]:
+    """Where the lip begins and ends, mm along `across`: between its straight borders, as it may turn at its ends."""
+    edges = graph.edges
+    borders = [
+        float(edges.middle[e] @ across)
+        for e in graph.part.edges_of_face[lip]
+        if edges.kind[e] == Curve.LINE and abs(float(edges.tangent[e] @ across)) < ALONG
+    ]
+    is_strip = len(borders) > 1 and max(borders) - min(borders) > graph.tolerance
+    return (min(borders), max(borders)) if is_strip else graph.extent([lip], across)
 
 
 def _across(graph: FaceGraph, lips: list[int], up: Floats) -> Floats:
