@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.parts import UP, Solid, Vector
-from workers.cad.binding import enum_value, module, static
+from workers.cad.binding import enum_value, module, static, wide_text
 
 Colour = tuple[float, float, float]  # red, green, blue in linear light
 
@@ -44,7 +44,7 @@ class Placed:
 
 def write_assembly(product: Product, path: Path, schema: str = "AP214IS") -> Path:
     """Write `product` as STEP in `AP203`, `AP214IS` or `AP242DIS`; returns the path."""
-    document = module("TDocStd").TDocStd_Document(_text("BinXCAF"))
+    document = module("TDocStd").TDocStd_Document(wide_text("BinXCAF"))
     static("XCAFApp", "XCAFApp_Application", "GetApplication")().InitDocument(document)
     builder = _Builder(document)
     builder.add(product)
@@ -93,7 +93,7 @@ class _Builder:
             return self.labels[product.name]
         label = self.shapes.NewShape() if product.solid is None else self.shapes.AddShape(product.solid.shape, False)
         self.labels[product.name] = label
-        static("TDataStd", "TDataStd_Name", "Set")(label, _text(product.name))
+        static("TDataStd", "TDataStd_Name", "Set")(label, wide_text(product.name))
         self._paint(label, product.colour)
         for placed in product.components:
             self._paint(self.shapes.AddComponent(label, self.add(placed.product), placed.location), placed.colour)
@@ -105,6 +105,3 @@ class _Builder:
             paint = module("Quantity").Quantity_Color(*colour, rgb)
             self.colours.SetColor(label, paint, enum_value("XCAFDoc", "XCAFDoc_ColorType", "XCAFDoc_ColorSurf"))
 
-
-def _text(text: str) -> Any:  # noqa: ANN401
-    return module("TCollection").TCollection_ExtendedString(text, True)

@@ -83,6 +83,11 @@ def new_text_sequence() -> Any:  # noqa: ANN401
     return module("TColStd").TColStd_SequenceOfAsciiString()
 
 
+def wide_text(text: str) -> Any:  # noqa: ANN401
+    """`text` as an argument for a TCollection_ExtendedString; OCC.Core converts by itself, and aborts on one."""
+    return module("TCollection").TCollection_ExtendedString(text, True) if IS_OCP else text
+
+
 def new_label_sequence() -> Any:  # noqa: ANN401
     """An empty sequence of document labels."""
     return module("collections").Sequence_TDF_Label() if IS_OCP else module("TDF").TDF_LabelSequence()

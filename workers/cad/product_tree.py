@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workers.cad.binding import enum_value, label_name, module, new_label_sequence, static
+from workers.cad.binding import enum_value, label_name, module, new_label_sequence, static, wide_text
 from workers.cad.placement import placement_of
 from workers.cad.shape_file import NamedShape
 
@@ -11,8 +11,7 @@ _KINDS_OF_SHAPE = ("COMPOUND", "COMPSOLID", "SOLID", "SHELL", "FACE", "ASSEMBLY"
 
 def new_document() -> Any:  # noqa: ANN401
     """An empty document."""
-    text = module("TCollection").TCollection_ExtendedString("BinXCAF")
-    document = module("TDocStd").TDocStd_Document(text)
+    document = module("TDocStd").TDocStd_Document(wide_text("BinXCAF"))
     static("XCAFApp", "XCAFApp_Application", "GetApplication")().InitDocument(document)
     return document
 
