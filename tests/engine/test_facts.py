@@ -64,6 +64,20 @@ def drilled_nearly_into_a_bore() -> Solid:
     return block(60.0, 40.0, 40.0).cut(drill(8.0, depth, (30.0, 20.0, 40.0)), across)
 
 
+def drilled_from_both_sides(left: float) -> Solid:
+    top = 20.0 + left / 2 + DRILL_POINT
+    drills = drill(10.0, 40.0 - top, (20.0, 20.0, 40.0)), drill(10.0, 40.0 - top, (20.0, 20.0, 0.0), UP)
+    return block(40.0, 40.0, 40.0).cut(*drills)
+
+
+def notched_from_both_sides(left: float) -> Solid:
+    """Two V across a block, tip to tip but for a tenth of a millimetre."""
+    v = prism([(0.0, 0.0), (25.0, 25.0), (-25.0, 25.0)], 60.0).moved(axis=ALONG, degrees=90.0)
+    down = math.sqrt(left**2 - 0.1**2)
+    under = v.moved(axis=ALONG, degrees=180.0).moved((30.1, -10.0, 20.0 - down))
+    return block(60.0, 40.0, 40.0).cut(v.moved((30.0, 50.0, 20.0)), under)
+
+
 def wedge(degrees: float, scale: float = 1.0) -> Solid:
     length = 60.0 * scale
     rise = length * math.tan(math.radians(degrees))
@@ -129,6 +143,8 @@ CASES: list[tuple[str, Callable[[], Solid], Value, Any]] = [
     ("neck that is narrowest at an end", tilted_v, value("wall_thickness"), 0.5 - 10.0 * math.tan(math.radians(2.0))),
     ("drill point near a face", lambda: drilled_nearly_through(0.2), value("wall_thickness"), 0.2),
     ("drill point near a bore", drilled_nearly_into_a_bore, value("wall_thickness"), 0.6),
+    ("two drill points", lambda: drilled_from_both_sides(0.4), value("wall_thickness"), 0.4),
+    ("two notches", lambda: notched_from_both_sides(0.5), value("wall_thickness"), 0.5),
     ("wedge", lambda: wedge(18.0), value("wall_thickness"), 30.0),
     ("thin wedge", lambda: wedge(3.0), value("wall_thickness"), 30.0),
     ("wall thinner than the mesh is fine", lambda: between_holes(0.02), value("wall_thickness"), 0.02),

@@ -11,6 +11,7 @@ from workers.cad.part import Floats, Part, Surface
 from workers.facts.ball import Balls, Neck, roll_ball
 from workers.facts.fact import Fact, NotMeasuredError, attempted
 from workers.facts.gaps import Gaps, measure_gaps
+from workers.facts.opposite import with_exact_normals
 from workers.facts.oriented_box import OrientedBox, oriented_box
 from workers.facts.radii import radii_inventory, smallest_radius
 from workers.facts.rays import RayScene
@@ -48,12 +49,17 @@ class _Measurements:
         return spread_by_area(self.part.mesh, SAMPLES)
 
     @cached_property
+    def looks(self) -> Samples:
+        """The samples, to cast rays from."""
+        return with_exact_normals(self.part, self.samples)
+
+    @cached_property
     def thickness(self) -> Thickness:
-        return measure_thickness(self.part, self.scene, self.samples)
+        return measure_thickness(self.part, self.scene, self.looks)
 
     @cached_property
     def tips(self) -> list[Wall]:
-        return measure_tips(self.part, self.scene)
+        return measure_tips(self.part, self.scene, min((w.thickness for w in self.thickness.walls[:1]), default=np.inf))
 
     @cached_property
     def thinnest(self) -> Wall | None:
@@ -63,7 +69,7 @@ class _Measurements:
 
     @cached_property
     def gaps(self) -> Gaps:
-        return measure_gaps(self.part, self.scene, self.samples)
+        return measure_gaps(self.part, self.scene, self.looks)
 
     @cached_property
     def balls(self) -> Balls:

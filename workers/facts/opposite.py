@@ -54,7 +54,6 @@ class Spans:
 
 def measure_spans(part: Part, scene: RayScene, samples: Samples, through: Through) -> Spans:
     """Cast a ray from each sample along or against its normal, and confirm the pairs that they join."""
-    samples = _with_exact_normals(part, samples)
     directions = through * samples.normals
     triangle, reach = first_beyond(part, scene, samples.points, directions, samples.face[:, None])
     found = triangle >= 0
@@ -68,11 +67,15 @@ def measure_spans(part: Part, scene: RayScene, samples: Samples, through: Throug
     return Spans(pairs, reach, facing)
 
 
-def _with_exact_normals(part: Part, samples: Samples) -> Samples:
+def with_exact_normals(part: Part, samples: Samples) -> Samples:
     """Triangles of a round face lean by half a chord: a ray along their normals crosses a ball beside its middle."""
-    exact = elementary_normals(part.faces, samples.face, samples.points)
-    known = np.einsum("ij,ij->i", exact, samples.normals) > np.cos(np.radians(FACING_DEGREES))
-    return Samples(samples.points, np.where(known[:, None], exact, samples.normals), samples.face)
+    kind = part.faces.kind[samples.face]
+    round_ = np.flatnonzero((kind != Surface.PLANE) & (kind != Surface.FREEFORM))
+    exact = elementary_normals(part.faces, samples.face[round_], samples.points[round_])
+    known = np.einsum("ij,ij->i", exact, samples.normals[round_]) > np.cos(np.radians(FACING_DEGREES))
+    normals = samples.normals.copy()
+    normals[round_[known]] = exact[known]
+    return Samples(samples.points, normals, samples.face)
 
 
 def first_beyond(part: Part, scene: RayScene, points: Floats, directions: Floats, own: Ints) -> tuple[Ints, Floats]:

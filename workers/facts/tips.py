@@ -6,6 +6,7 @@ No ray square to a face starts at a tip, and the samples of the surface lie furt
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import KDTree
 
 from workers.cad.elementary import distances, elementary_normals, unit
 from workers.cad.part import Floats, Ints, Part, Surface
@@ -17,7 +18,10 @@ from workers.facts.thickness import Wall
 FACING = np.cos(np.radians(FACING_DEGREES))
 # As a share of the part's diagonal: what single precision tells apart, with a margin.
 SAME_POINT = 1e-5
+FAN = 5
 AROUND_A_POINT = 6
+# Of each tip so many others are looked at, the nearest: most of them are on its own edge.
+NEIGHBOURS = 24
 # An edge and the face beyond need not be parallel: so many of the narrowest are sought between the points.
 CONFIRM_NARROWEST = 4
 AS_SQUARE = 1e-6
@@ -39,14 +43,22 @@ class _Looks:
         return _Looks(self.points, directions, self.faces, self.spacing)
 
 
-def measure_tips(part: Part, scene: RayScene) -> list[Wall]:
+def measure_tips(part: Part, scene: RayScene, thinnest: float) -> list[Wall]:
     """The least distance, exact, from the tips on each face to each face beyond; narrowest first.
 
+    With it the least between two tips, where that is less than all others and than `thinnest` mm.
     Between faces of free form there is none.
     """
     if not part.exact:
         return []
     edges, points = _from_inner_edges(part), _from_drill_points(part)
+    under = _under_tips(part, scene, edges, points)
+    below = min([thinnest, *(wall.thickness for wall in under[:1])])
+    between = _tip_to_tip(part, scene, edges, points, below)
+    return under if between is None else [between, *under]
+
+
+def _under_tips(part: Part, scene: RayScene, edges: _Looks, points: _Looks) -> list[Wall]:
     looks = _Looks(
         np.concatenate([edges.points, points.points]),
         np.concatenate([edges.directions, points.directions]),
@@ -64,6 +76,47 @@ def measure_tips(part: Part, scene: RayScene) -> list[Wall]:
     return _least(part, looks.of(confirmed), beyond[confirmed], exact[confirmed])
 
 
+def _tip_to_tip(part: Part, scene: RayScene, edges: _Looks, points: _Looks, below: float) -> Wall | None:
+    """The least distance, exact, between two tips that look at each other, where that is less than `below` mm."""
+    tips = [_ahead(edges, FAN, 2, 0), _ahead(points, 1 + AROUND_A_POINT, 0, 1)]
+    places, ahead, faces = (np.concatenate(arrays) for arrays in zip(*(tip[:3] for tip in tips), strict=True))
+    widest = np.concatenate([tip[3] for tip in tips])
+    if len(places) < 2:
+        return None
+    distance, other = KDTree(places).query(places, k=min(NEIGHBOURS, len(places)), distance_upper_bound=below)
+    one, rank = np.nonzero(np.isfinite(distance) & (distance > SAME_POINT * part.diagonal))
+    two, distance = other[one, rank], distance[one, rank]
+    way = unit(places[two] - places[one])
+    held = np.einsum("ij,ij->i", way, ahead[one]) > widest[one]
+    held &= np.einsum("ij,ij->i", -way, ahead[two]) > widest[two]
+    one, two, distance, way = one[held], two[held], distance[held], way[held]
+    apart = ~do_meet(part, faces[one, 0], faces[two, 0]) & ~do_meet(part, faces[one, 1], faces[two, 1])
+    # Nothing but the other tip's own faces may lie between.
+    triangle, seen = first_beyond(part, scene, places[one], way, faces[one])
+    held = apart & (triangle >= 0) & (seen > distance - 2 * part.mesh.deflection)
+    if not held.any():
+        return None
+    best = np.flatnonzero(held)[np.lexsort((two[held], one[held], np.round(distance[held], 6)))[0]]
+    pair = int(faces[one[best], 0]), int(faces[two[best], 0])
+    return _between_tips(part, pair, places[one[best]], way[best], float(distance[best]))
+
+
+def _ahead(looks: _Looks, fan: int, middle: int, side: int) -> tuple[Floats, Floats, Ints, Floats]:
+    """((n, 3) each tip, (n, 3) the middle of its fan, (n, 2) its faces, (n,) cosine from there to a side)."""
+    count = len(looks.points) // fan
+    of = slice(middle * count, (middle + 1) * count)
+    ahead, aside = looks.directions[of], looks.directions[side * count : (side + 1) * count]
+    return looks.points[of], ahead, looks.faces[of], np.einsum("ij,ij->i", ahead, aside) - AS_SQUARE
+
+
+def _between_tips(part: Part, pair: tuple[int, int], point: Floats, way: Floats, distance: float) -> Wall | None:
+    """The wall, where the faces themselves are as close there: between the points of two edges they may be closer."""
+    found = part.wall_probe.least_distance(*pair)
+    if found is None or np.linalg.norm(found[1] - point) > distance or found[0] > distance + SAME_POINT * part.diagonal:
+        return Wall(pair, distance, True, point, -way, 1)
+    return Wall(pair, found[0], True, found[1], -way, 1)
+
+
 def _from_inner_edges(part: Part) -> _Looks:
     """From points of the inner edges, into the fan that the normals of both faces span."""
     inner = inner_edges(part)
@@ -75,7 +128,7 @@ def _from_inner_edges(part: Part) -> _Looks:
     middle = unit(one + two)
     fan = [one, unit(one + middle), middle, unit(middle + two), two]
     spacing = np.repeat(part.edges.length[inner] / (POINTS_ON_AN_EDGE - 1), POINTS_ON_AN_EDGE)
-    many = len(fan)
+    many = FAN
     return _Looks(np.tile(points, (many, 1)), np.concatenate(fan), np.tile(faces, (many, 1)), np.tile(spacing, many))
 
 
