@@ -148,7 +148,9 @@ def _is_drill_point(subject: Subject, axis: Axis, face: int) -> bool:
 
 def _round_to(radius: float) -> ChangeTo:
     def change(limit: float) -> Change:
-        text = f"raise the radius by {limit - radius:.2f} mm to R{limit:g} mm, or cut a relief groove (DIN 509)"
+        text = (
+            f"raise the radius by {limit - radius:.2f} mm to R{round(limit, 3):g} mm, or cut a relief groove (DIN 509)"
+        )
         return Change(text, "radius", radius, limit)
 
     return change
