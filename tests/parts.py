@@ -290,6 +290,11 @@ def ring(outer: float, inner: float, width: float, height: float = 0.0) -> Solid
     return turned([(height, inner / 2), (height, outer / 2), (height + width, outer / 2), (height + width, inner / 2)])
 
 
+def sphere(diameter: float, at: Vector) -> Solid:
+    """A ball around `at`."""
+    return Solid(module("BRepPrimAPI").BRepPrimAPI_MakeSphere(_point(at), diameter / 2).Shape())
+
+
 def torus(diameter: float, section: float, height: float = 0.0) -> Solid:
     """A round ring about the z axis: `diameter` to the middle of its round section, at `height`."""
     make = module("BRepPrimAPI").BRepPrimAPI_MakeTorus

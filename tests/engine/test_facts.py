@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.parts import Solid, block, cylinder, drill, pocket, prism
+from tests.parts import Solid, block, cylinder, drill, pocket, prism, sphere
 from workers.facts.fact import Fact, attempted
 from workers.part_facts import part_facts
 from workers.review import review
@@ -36,6 +36,67 @@ def notched() -> Solid:
     """A slab of 10 mm with a V of 8 mm across it, whose tip leaves 2 mm that no ray square to a face measures."""
     v = prism([(15.0, 10.0), (25.0, 10.0), (20.0, 2.0)], 30.0).moved(axis=ALONG, degrees=90.0)
     return block(40.0, 20.0, 10.0).cut(v.moved((0.0, 25.0, 0.0)))
+
+
+def necked(neck: float) -> Solid:
+    """A slab of 40 mm with a V across it whose tip leaves `neck` mm, less than samples of its surface are apart."""
+    v = prism([(0.0, 0.0), (45.0, 45.0), (-45.0, 45.0)], 60.0).moved(axis=ALONG, degrees=90.0)
+    return block(120.0, 40.0, 40.0).cut(v.moved((60.0, 50.0, neck)))
+
+
+def tilted_v() -> Solid:
+    """The same, 0.3 mm deep in the middle of its length and sinking by 2 degrees: its least is at one end."""
+    v = prism([(0.0, 0.0), (45.0, 45.0), (-45.0, 45.0)], 60.0, (0.0, 0.0, -30.0)).moved(axis=ALONG, degrees=92.0)
+    return block(120.0, 20.0, 40.0).cut(v.moved((60.0, 10.0, 0.5)))
+
+
+DRILL_POINT = 5.0 / math.tan(math.radians(59.0))
+
+
+def drilled_nearly_through(floor: float) -> Solid:
+    return block(50.0, 40.0, 20.0).cut(drill(10.0, 20.0 - floor - DRILL_POINT, (25.0, 20.0, 20.0)))
+
+
+def drilled_nearly_into_a_bore() -> Solid:
+    """The point of a drill 0.6 mm above a bore of 8 mm that crosses below."""
+    depth = 40.0 - 24.6 - 4.0 / math.tan(math.radians(59.0))
+    across = cylinder(8.0, 80.0, (-5.0, 20.0, 20.0), ALONG)
+    return block(60.0, 40.0, 40.0).cut(drill(8.0, depth, (30.0, 20.0, 40.0)), across)
+
+
+def drilled_from_both_sides(left: float) -> Solid:
+    top = 20.0 + left / 2 + DRILL_POINT
+    drills = drill(10.0, 40.0 - top, (20.0, 20.0, 40.0)), drill(10.0, 40.0 - top, (20.0, 20.0, 0.0), UP)
+    return block(40.0, 40.0, 40.0).cut(*drills)
+
+
+def notched_from_both_sides(left: float) -> Solid:
+    """Two V across a block, tip to tip but for a tenth of a millimetre."""
+    v = prism([(0.0, 0.0), (25.0, 25.0), (-25.0, 25.0)], 60.0).moved(axis=ALONG, degrees=90.0)
+    down = math.sqrt(left**2 - 0.1**2)
+    under = v.moved(axis=ALONG, degrees=180.0).moved((30.1, -10.0, 20.0 - down))
+    return block(60.0, 40.0, 40.0).cut(v.moved((30.0, 50.0, 20.0)), under)
+
+
+def wedge(degrees: float, scale: float = 1.0) -> Solid:
+    length = 60.0 * scale
+    rise = length * math.tan(math.radians(degrees))
+    return prism([(0.0, 0.0), (length, 0.0), (length, rise)], 30.0 * scale)
+
+
+def between_holes(left: float) -> Solid:
+    holes = [cylinder(20.0, 40.0, (x, 20.0, -10.0)) for x in (20.0, 40.0 + left)]
+    return block(80.0, 40.0, 20.0).cut(*holes)
+
+
+def hollow() -> Solid:
+    """A block around a ball of 20 mm, which comes within 5 mm of its top."""
+    return block(60.0, 60.0, 40.0).cut(sphere(20.0, (30.0, 30.0, 25.0)))
+
+
+def plate_on_a_large_part() -> Solid:
+    """The mesh of a part of a metre is off by more than the plate on it is thick."""
+    return cylinder(1000.0, 200.0, (0.0, 0.0, 0.0)).join(block(100.0, 1.5, 60.0, (0.0, 0.0, 200.0)))
 
 
 def shaft() -> Solid:
@@ -76,6 +137,22 @@ CASES: list[tuple[str, Callable[[], Solid], Value, Any]] = [
     ("wall", slab, value("wall_thickness"), 10.0),
     ("wall of a shaft", shaft, value("wall_thickness"), 20.0),
     ("neck", notched, value("wall_thickness_by_ball"), 2.0),
+    ("neck, the wall", notched, value("wall_thickness"), 2.0),
+    ("narrow neck", lambda: necked(0.3), value("wall_thickness"), 0.3),
+    ("narrow neck, by ball", lambda: necked(0.3), value("wall_thickness_by_ball"), 0.3),
+    ("neck that is narrowest at an end", tilted_v, value("wall_thickness"), 0.5 - 10.0 * math.tan(math.radians(2.0))),
+    ("drill point near a face", lambda: drilled_nearly_through(0.2), value("wall_thickness"), 0.2),
+    ("drill point near a bore", drilled_nearly_into_a_bore, value("wall_thickness"), 0.6),
+    ("two drill points", lambda: drilled_from_both_sides(0.4), value("wall_thickness"), 0.4),
+    ("two notches", lambda: notched_from_both_sides(0.5), value("wall_thickness"), 0.5),
+    ("wedge", lambda: wedge(18.0), value("wall_thickness"), 30.0),
+    ("thin wedge", lambda: wedge(3.0), value("wall_thickness"), 30.0),
+    ("wall thinner than the mesh is fine", lambda: between_holes(0.02), value("wall_thickness"), 0.02),
+    ("wall of nothing", lambda: between_holes(0.0), value("wall_thickness"), 0.0),
+    ("ball no larger than the wall", lambda: between_holes(0.4), value("wall_thickness_by_ball"), 0.4),
+    ("plate on a large part", plate_on_a_large_part, value("wall_thickness"), 1.5),
+    ("gap in a hollow ball", hollow, value("smallest_gap"), 20.0),
+    ("wall of a hollow ball", hollow, value("wall_thickness"), 5.0),
     ("gap", lambda: slotted(7.0), value("smallest_gap"), 7.0),
     ("gap in a hole", lambda: drilled(30.0), value("smallest_gap"), 8.0),
     ("no gap", slab, value("smallest_gap"), None),

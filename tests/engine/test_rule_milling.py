@@ -105,6 +105,25 @@ def test_a_hole_of_a_tapping_drill_is_left_undecided_and_says_why() -> None:
     assert findings(result, "thread-depth") == []
 
 
+@pytest.mark.parametrize("diameter", [6.0, 10.1])
+def test_a_plain_hole_is_not_taken_for_a_thread(diameter: float) -> None:
+    result = reviewed(block(60.0, 40.0, 80.0).cut(drill(diameter, 70.0, (30.0, 20.0, 80.0))))
+    assert findings(result, "thread-depth") == []
+    assert [u for u in result["undecided"] if u["rule"] == "thread-depth"] == []
+
+
+def test_a_dog_bone_is_a_pocket_corner_and_no_hole() -> None:
+    corners = [cylinder(6.0, 16.0, (30.0 + x, 30.0 + y, 5.0)) for x in (-19.0, 19.0) for y in (-14.0, 14.0)]
+    part = block(60.0, 60.0, 20.0).cut(pocket(40.0, 30.0, 15.0, (30.0, 30.0, 20.0)).join(*corners))
+    assert findings(reviewed(part), "hole-partial") == []
+
+
+def test_a_high_boss_is_one_problem_and_no_slender_wall() -> None:
+    result = reviewed(block(120.0, 80.0, 20.0).join(block(4.0, 40.0, 30.0, (58.0, 20.0, 20.0))))
+    assert len(findings(result, "boss-high")) == 1
+    assert findings(result, "wall-slender") == []
+
+
 def test_what_is_inferred_to_be_tapped_is_judged_though_another_hole_is_undecided() -> None:
     part = plate(60.0).cut(drill(MINOR_M6, 20.0, (40.0, 40.0, 60.0)), drill(5.0, 30.0, (80.0, 40.0, 60.0)))
     result = reviewed(part)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial import KDTree
 
-from workers.cad.part import Bend, Curve, Floats, Ints, Part
+from workers.cad.part import Floats, Ints, Part
+from workers.facts.inner_edges import POINTS_ON_AN_EDGE, along_edges, inner_edges, meet
 from workers.facts.opposite import FACING_DEGREES, Through, exact_distances, mesh_error
 from workers.facts.rays import Bools
 from workers.facts.samples import Samples
@@ -25,7 +26,6 @@ BESIDE = np.cos(np.radians(40.0))
 FACING = np.cos(np.radians(FACING_DEGREES))
 # So many of the smallest balls are looked at again on the exact surfaces.
 CONFIRM_SMALLEST = 4
-POINTS_ON_AN_EDGE = 9
 
 
 @dataclass(frozen=True)
@@ -78,28 +78,14 @@ def roll_ball(part: Part, samples: Samples, thickness: Thickness) -> Balls:
 
 def _targets(part: Part, samples: Samples) -> _Targets:
     edges = part.edges
-    inner = np.flatnonzero((edges.bend == Bend.CONCAVE) & (edges.kind != Curve.OTHER))
-    on_edges = _along_edges(part, inner)
+    inner = inner_edges(part)
+    on_edges = along_edges(part, inner)
     return _Targets(
         np.concatenate([samples.points, on_edges]),
         np.concatenate([samples.normals, np.zeros_like(on_edges)]),
         np.concatenate([samples.face, np.repeat(edges.faces[inner, 0], POINTS_ON_AN_EDGE)]),
         np.arange(len(samples) + len(on_edges)) >= len(samples),
     )
-
-
-def _along_edges(part: Part, chosen: Ints) -> Floats:
-    """(len(chosen) * POINTS_ON_AN_EDGE, 3) points along straight and circular edges."""
-    edges = part.edges
-    step = np.linspace(-0.5, 0.5, POINTS_ON_AN_EDGE)
-    round_ = (edges.kind[chosen] == Curve.CIRCLE)[:, None, None]
-    radius = np.where(edges.radius[chosen] > 0, edges.radius[chosen], 1.0)
-    angle = (edges.length[chosen] / radius)[:, None] * step
-    arm = (edges.middle - edges.centre)[chosen, None]
-    tangent = edges.tangent[chosen, None]
-    arcs = np.cos(angle)[..., None] * arm + np.sin(angle)[..., None] * radius[:, None, None] * tangent
-    lines = edges.middle[chosen, None] + (edges.end - edges.start)[chosen, None] * step[:, None]
-    return np.asarray(np.where(round_, edges.centre[chosen, None] + arcs, lines).reshape(-1, 3))
 
 
 def _shrink(points: Floats, inward: Floats, radius: Floats, targets: Floats) -> tuple[Floats, Ints]:
@@ -142,7 +128,7 @@ def _smallest(part: Part, samples: Samples, second: Ints, diameter: Floats, on_e
     for i in np.flatnonzero(held)[np.argsort(diameter[held], kind="stable")]:
         pair = (int(samples.face[i]), int(second[i]))
         key = (min(pair), max(pair))
-        if pair[0] == pair[1] or key in seen or _meet(part, *pair):
+        if key in seen or meet(part, *pair):
             continue
         if best is not None and (len(seen) == CONFIRM_SMALLEST or diameter[i] - mesh_error(part) > best.diameter):
             break
@@ -152,10 +138,6 @@ def _smallest(part: Part, samples: Samples, second: Ints, diameter: Floats, on_e
         if best is None or round(neck.diameter, 6) < round(best.diameter, 6):
             best = neck
     return best
-
-
-def _meet(part: Part, first: int, second: int) -> bool:
-    return any(part.other_face(edge, first) == second for edge in part.edges_of_face[first])
 
 
 def _between_faces(part: Part, ball: Neck) -> Neck:

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from workers.cad.part import Floats, Part, Surface
-from workers.facts.ball import Balls, roll_ball
+from workers.facts.ball import Balls, Neck, roll_ball
 from workers.facts.fact import Fact, NotMeasuredError, attempted
 from workers.facts.gaps import Gaps, measure_gaps
+from workers.facts.opposite import with_exact_normals
 from workers.facts.oriented_box import OrientedBox, oriented_box
 from workers.facts.radii import radii_inventory, smallest_radius
 from workers.facts.rays import RayScene
@@ -18,12 +19,13 @@ from workers.facts.reach import Reach, measure_reach
 from workers.facts.samples import Samples, spread_by_area
 from workers.facts.symmetry import symmetry_axis
 from workers.facts.thickness import Thickness, Wall, measure_thickness
+from workers.facts.tips import measure_tips
 
 T = TypeVar("T")
 
 EXACT = "boundary representation"
 INTEGRATED = "integrated over the boundary representation"
-RAYS = "rays through the material, exact between analytic faces"
+RAYS = "rays through the material, from its surface and from tips that reach into it; exact between analytic faces"
 BALL = "largest sphere inside that touches the surface (shrinking ball)"
 GAP_RAYS = "rays through the air, exact between analytic faces"
 REACH = "rays from samples of every face, along the part's own directions"
@@ -47,12 +49,27 @@ class _Measurements:
         return spread_by_area(self.part.mesh, SAMPLES)
 
     @cached_property
+    def looks(self) -> Samples:
+        """The samples, to cast rays from."""
+        return with_exact_normals(self.part, self.samples)
+
+    @cached_property
     def thickness(self) -> Thickness:
-        return measure_thickness(self.part, self.scene, self.samples)
+        return measure_thickness(self.part, self.scene, self.looks)
+
+    @cached_property
+    def tips(self) -> list[Wall]:
+        return measure_tips(self.part, self.scene, min((w.thickness for w in self.thickness.walls[:1]), default=np.inf))
+
+    @cached_property
+    def thinnest(self) -> Wall | None:
+        """Of the walls and what is left at tips."""
+        candidates = [*self.thickness.walls[:1], *self.tips[:1]]
+        return min(candidates, key=lambda wall: round(wall.thickness, 6), default=None)
 
     @cached_property
     def gaps(self) -> Gaps:
-        return measure_gaps(self.part, self.scene, self.samples)
+        return measure_gaps(self.part, self.scene, self.looks)
 
     @cached_property
     def balls(self) -> Balls:
@@ -78,7 +95,7 @@ class _Measurements:
 class PartFacts:
     """The facts as reported, and the measurements behind them.
 
-    `scene`, `thickness`, `neck`, `gaps` and `reach` raise NotMeasuredError where they could not be measured.
+    `scene`, `thickness`, `necks`, `gaps` and `reach` raise NotMeasuredError where they could not be measured.
     """
 
     def __init__(self, facts: dict[str, Fact], measurements: _Measurements) -> None:
@@ -96,12 +113,13 @@ class PartFacts:
         return _or_not_measured(lambda: self._measurements.thickness, "the wall thickness")
 
     @property
-    def neck(self) -> Wall | None:
-        """The narrowest place that the rolling ball finds, where it is known exactly; a ray need not find it."""
-        neck = _or_not_measured(lambda: self._measurements.balls, "the necks").smallest
-        if neck is None or not neck.exact:
-            return None
-        return Wall(neck.faces, neck.diameter, True, neck.point, neck.normal, rays=0)
+    def necks(self) -> list[Wall]:
+        """Narrow places, known exactly, that no ray square to a face need find: the rolling ball's, and at tips."""
+        ball = _or_not_measured(lambda: self._measurements.balls, "the necks").smallest
+        tips = _or_not_measured(lambda: self._measurements.tips, "the necks")
+        if ball is None or not ball.exact:
+            return tips
+        return [Wall(ball.faces, ball.diameter, True, ball.point, ball.normal, rays=0), *tips]
 
     @property
     def gaps(self) -> Gaps:
@@ -142,8 +160,8 @@ def measure_facts(part: Part) -> PartFacts:
         "units_in_file": lambda: Fact(part.units_in_file, "", "declared", "STEP header units", 1.0),
         "stock_volume": lambda: Fact(m.stock[0], "mm3", "inferred", m.stock[1], 0.9),
         "removal_ratio": lambda: _removal_ratio(m),
-        "wall_thickness": lambda: _wall_thickness(m.thickness),
-        "wall_thickness_by_ball": lambda: _thickness_by_ball(m.balls),
+        "wall_thickness": lambda: _wall_thickness(m.thickness, m.thinnest),
+        "wall_thickness_by_ball": lambda: _thickness_by_ball(m.balls, m.thinnest),
         "smallest_gap": lambda: _smallest_gap(m.gaps),
         "smallest_internal_radius": lambda: smallest_radius(part, INSIDE),
         "internal_radii": lambda: radii_inventory(part, INSIDE),
@@ -194,26 +212,28 @@ def _removal_ratio(m: _Measurements) -> Fact:
     return Fact(1 - m.part.volume / stock, "ratio", "inferred", f"1 - volume / stock volume ({box})", 0.9)
 
 
-def _wall_thickness(thickness: Thickness) -> Fact:
-    if not thickness.walls:
+def _wall_thickness(thickness: Thickness, thinnest: Wall | None) -> Fact:
+    if thinnest is None:
         return Fact(None, "mm", "not_applicable", RAYS, 0.0)
-    thinnest = thickness.walls[0]
     where = {
         "faces": list(thinnest.faces),
         "point": thinnest.point,
         "normal": thinnest.normal,
-        **_distribution(thickness.samples),
+        **(_distribution(thickness.samples) if len(thickness.samples) else {}),
         "sampled_share": thickness.sampled_share,
     }
     return Fact(thinnest.thickness, "mm", "measured", RAYS, 1.0 if thinnest.exact else 0.8, where)
 
 
-def _thickness_by_ball(balls: Balls) -> Fact:
-    if balls.smallest is None:
-        where = _distribution(balls.diameters) if len(balls.diameters) else {}
-        return Fact(None, "mm", "not_applicable", BALL, 1.0, where)
+def _thickness_by_ball(balls: Balls, thinnest: Wall | None) -> Fact:
+    """No ball between two faces is larger than what is exactly between them: that is taken where none was so small."""
+    distribution = _distribution(balls.diameters) if len(balls.diameters) else {}
     neck = balls.smallest
-    where = {"faces": list(neck.faces), "point": neck.point, "normal": neck.normal, **_distribution(balls.diameters)}
+    if thinnest is not None and thinnest.exact and (neck is None or thinnest.thickness < neck.diameter):
+        neck = Neck(thinnest.faces, thinnest.thickness, True, thinnest.point, thinnest.normal)
+    if neck is None:
+        return Fact(None, "mm", "not_applicable", BALL, 1.0, distribution)
+    where = {"faces": list(neck.faces), "point": neck.point, "normal": neck.normal, **distribution}
     return Fact(neck.diameter, "mm", "measured", BALL, 1.0 if neck.exact else 0.8, where)
 
 

@@ -5,7 +5,8 @@ from enum import IntEnum
 
 import numpy as np
 
-from workers.cad.part import Faces, Floats, Ints, Part, Surface
+from workers.cad.elementary import elementary_normals
+from workers.cad.part import Bend, Faces, Floats, Ints, Part, Surface
 from workers.facts.rays import Bools, RayScene
 from workers.facts.samples import Samples
 
@@ -18,6 +19,9 @@ LEAST_RAYS = 3
 CONFIRM_NARROWEST = 100
 PARALLEL = 1 - 1e-9
 SQUARE = 1e-6
+TOUCHING = 1e-6  # mm
+# Rays start so far off the surface, as a share of the part's diagonal: single precision tells no less apart.
+SKIN = 2e-6
 
 
 class Through(IntEnum):
@@ -51,9 +55,7 @@ class Spans:
 def measure_spans(part: Part, scene: RayScene, samples: Samples, through: Through) -> Spans:
     """Cast a ray from each sample along or against its normal, and confirm the pairs that they join."""
     directions = through * samples.normals
-    # Start deeper than the mesh departs from the surface, or a quarter of the rays hit their own face.
-    start = _entry_depth(part)
-    triangle, distance = scene.first_hit(samples.points + directions * start, directions)
+    triangle, reach = first_beyond(part, scene, samples.points, directions, samples.face[:, None])
     found = triangle >= 0
     met = part.mesh.normals[np.where(found, triangle, 0)]
     target = part.mesh.face[np.where(found, triangle, 0)]
@@ -61,15 +63,37 @@ def measure_spans(part: Part, scene: RayScene, samples: Samples, through: Throug
     itself = (target == samples.face) & (part.faces.kind[samples.face] == Surface.PLANE)
     facing = found & looks_back & ~itself
     seen = Samples(samples.points[facing], samples.normals[facing], samples.face[facing])
-    reach = np.where(found, distance + start, np.inf)
     pairs = _pairs(part, seen, target[facing], reach[facing], through)
     return Spans(pairs, reach, facing)
 
 
-def _entry_depth(part: Part) -> float:
-    """How far off the surface rays start: more than the mesh error, but well inside the thinnest wall."""
-    skin = 2.0 * part.mesh.deflection
-    return min(skin, 0.01 * float(part.size.min())) if part.size.min() > 0 else skin
+def with_exact_normals(part: Part, samples: Samples) -> Samples:
+    """Triangles of a round face lean by half a chord: a ray along their normals crosses a ball beside its middle."""
+    kind = part.faces.kind[samples.face]
+    round_ = np.flatnonzero((kind != Surface.PLANE) & (kind != Surface.FREEFORM))
+    exact = elementary_normals(part.faces, samples.face[round_], samples.points[round_])
+    known = np.einsum("ij,ij->i", exact, samples.normals[round_]) > np.cos(np.radians(FACING_DEGREES))
+    normals = samples.normals.copy()
+    normals[round_[known]] = exact[known]
+    return Samples(samples.points, normals, samples.face)
+
+
+def first_beyond(part: Part, scene: RayScene, points: Floats, directions: Floats, own: Ints) -> tuple[Ints, Floats]:
+    """((n,) triangle that a ray meets first, -1 for none, (n,) mm to it, else inf), from points on faces `own` (n, k).
+
+    A ray that meets its own face at once met the mesh beside the surface, and is cast again from behind that.
+    """
+    start = np.full(len(points), SKIN * part.diagonal)
+    triangle, distance = scene.first_hit(points + directions * start[:, None], directions)
+    behind = 2.0 * part.mesh.deflection
+    at_once = (triangle >= 0) & (distance < behind) & (part.mesh.face[triangle][:, None] == own).any(axis=1)
+    at_once &= part.faces.kind[part.mesh.face[triangle]] != Surface.PLANE
+    if at_once.any():
+        start[at_once] = behind
+        triangle[at_once], distance[at_once] = scene.first_hit(
+            points[at_once] + directions[at_once] * behind, directions[at_once]
+        )
+    return triangle, np.where(triangle >= 0, distance + start, np.inf)
 
 
 def _pairs(part: Part, samples: Samples, target: Ints, distance: Floats, through: Through) -> list[Span]:
@@ -80,7 +104,7 @@ def _pairs(part: Part, samples: Samples, target: Ints, distance: Floats, through
     key = low * (len(part.faces) + 1) + high
     order = np.lexsort((distance, key))
     _, first, counts = np.unique(key[order], return_index=True, return_counts=True)
-    enough = counts >= LEAST_RAYS
+    enough = (counts >= LEAST_RAYS) & ~_is_wedge(part, low[order[first]], high[order[first]], through)
     best, counts = order[first[enough]], counts[enough]
     exact = exact_distances(part.faces, samples.face[best], target[best], through)
     # A distance between the whole surfaces need not be the one between the trimmed faces.
@@ -94,6 +118,19 @@ def _pairs(part: Part, samples: Samples, target: Ints, distance: Floats, through
     spans.sort(key=_narrowest_first)
     spans = [_by_the_kernel(part, s, through, error) for s in spans[:CONFIRM_NARROWEST]] + spans[CONFIRM_NARROWEST:]
     return sorted(_without_mesh_noise(spans, error), key=_narrowest_first)
+
+
+def _is_wedge(part: Part, low: Ints, high: Ints, through: Through) -> Bools:
+    """(n,) whether two faces meet at so sharp an edge that they look back at each other beside it.
+
+    Their distance there is 0, and what rays measure is only how near to the edge one happens to start.
+    """
+    edges = part.edges
+    closing = edges.bend == (Bend.CONVEX if through == Through.MATERIAL else Bend.CONCAVE)
+    sharp = closing & (np.abs(edges.angle) > 180 - FACING_DEGREES)
+    ends = np.sort(edges.faces[sharp], axis=1)
+    width = len(part.faces) + 1
+    return np.isin(low * width + high, ends[:, 0] * width + ends[:, 1])
 
 
 def _narrowest_first(span: Span) -> tuple[float, tuple[int, int]]:
@@ -127,7 +164,7 @@ def _without_mesh_noise(spans: list[Span], error: float) -> list[Span]:
 def exact_distances(faces: Faces, first: Ints, second: Ints, through: Through) -> Floats:
     """(n,) mm between pairs of surfaces where it is the same everywhere, else NaN.
 
-    Parallel planes, a plane and a cylinder along it, coaxial cylinders, parallel cylinders.
+    Parallel planes, a plane and a ball or a cylinder along it, coaxial cylinders, parallel cylinders, a ball across.
     """
     first, second = _planes_first(faces, first, second)
     kinds = faces.kind[first], faces.kind[second]
@@ -139,17 +176,20 @@ def exact_distances(faces: Faces, first: Ints, second: Ints, through: Through) -
     radii = faces.radius[first], faces.radius[second]
     apart = np.linalg.norm(offset - along[:, None] * faces.axis[first], axis=1)
     planes = (kinds[1] == Surface.PLANE) & (cosine > PARALLEL)
-    plane_and_round = (kinds[0] == Surface.PLANE) & (kinds[1] == Surface.CYLINDER) & (cosine < SQUARE)
+    lies_along = (kinds[1] == Surface.CYLINDER) & (cosine < SQUARE)
+    plane_and_round = (kinds[0] == Surface.PLANE) & (lies_along | (kinds[1] == Surface.SPHERE))
     round_pair = (kinds[0] == Surface.CYLINDER) & (kinds[1] == Surface.CYLINDER) & (cosine > PARALLEL)
-    side_by_side = round_pair & (inner < 0) & (outer < 0) & (apart > radii[0] + radii[1])
+    side_by_side = round_pair & (inner < 0) & (outer < 0) & (apart > radii[0] + radii[1] - TOUCHING)
     nested = round_pair & (inner != outer)
     across = round_pair & (inner > 0) & (outer > 0) & (apart < 1e-6) & (np.abs(radii[0] - radii[1]) < 1e-9)
+    ball = (kinds[0] == Surface.SPHERE) & (kinds[1] == Surface.SPHERE) & (inner > 0) & (outer > 0)
+    across |= ball & (np.linalg.norm(offset, axis=1) < TOUCHING) & (np.abs(radii[0] - radii[1]) < 1e-9)
     return np.select(
         [planes, plane_and_round, side_by_side, nested, across],
         [
             np.abs(along),
             np.abs(along) + outer * radii[1],
-            apart - radii[0] - radii[1],
+            np.maximum(apart - radii[0] - radii[1], 0.0),
             (radii[0] - radii[1]) * inner - apart,
             2 * radii[0],
         ],

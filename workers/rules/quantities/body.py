@@ -23,9 +23,8 @@ def wall_thickness(subject: Subject, rule: Rule) -> list[Measurement]:
 
 
 def walls_and_neck(subject: Subject) -> list[Wall]:
-    """The part's walls, and the narrowest place that a ball finds between them."""
-    neck = subject.facts.neck
-    return [*subject.facts.thickness.walls, *([] if neck is None else [neck])]
+    """The part's walls, and the narrow places between them."""
+    return [*subject.facts.thickness.walls, *subject.facts.necks]
 
 
 def walls_of(subject: Subject, rule: Rule, walls: list[Wall]) -> list[Measurement]:

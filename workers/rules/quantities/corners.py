@@ -147,8 +147,8 @@ def corner_radii_in_pocket(subject: Subject, _rule: Rule) -> list[Measurement]:
         home = corners[0].parent
         if home is None:
             continue
-        now = ", ".join(f"R{r:g}" for r in radii)
-        change = always(f"use one corner radius throughout, R{radii[-1]:g} mm (now {now})")
+        now = ", ".join(f"R{round(r, 3):g}" for r in radii)
+        change = always(f"use one corner radius throughout, R{round(radii[-1], 3):g} mm (now {now})")
         measurement = on_feature(home, subject, float(len(radii)), change)
         measurement.faces = sorted(face for corner in corners for face in corner.faces)
         found.append(measurement)
@@ -183,7 +183,7 @@ def _off_common(subject: Subject, fillets: list[Feature]) -> list[Measurement]:
 
 
 def _to_common(radius: float, common: float) -> ChangeTo:
-    text = f"change it by {common - radius:+.3f} mm to R{common:g} mm like the others"
+    text = f"change it by {common - radius:+.3f} mm to R{round(common, 3):g} mm like the others"
     return lambda _limit: Change(text, "radius", radius, common)
 
 
@@ -198,7 +198,8 @@ def floor_radius_over_corner(subject: Subject, _rule: Rule) -> list[Measurement]
         floor = max(f.size["radius"] for f in floors)
         corner = min(f.size["radius"] for f in corners[home_id])
         change = always(
-            f"bring the floor radius of R{floor:g} mm below the corner's R{corner:g} mm, to R{corner / 2:g}"
+            f"bring the floor radius of R{round(floor, 3):g} mm below the corner's R{round(corner, 3):g} mm, "
+            f"to R{round(corner / 2, 3):g}"
         )
         measurement = on_feature(home, subject, floor / corner, change)
         measurement.faces = sorted(face for f in floors for face in f.faces)

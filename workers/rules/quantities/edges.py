@@ -19,7 +19,9 @@ def external_fillet_radius(subject: Subject, _rule: Rule) -> list[Measurement]:
     for chain in _chains(subject):
         longest = max(chain, key=lambda f: (round(f.size["length"], 6), -f.faces[0]))
         radius = longest.size["radius"]
-        measurement = on_feature(longest, subject, radius, always(f"replace it by a chamfer of {radius:g} mm at 45°"))
+        measurement = on_feature(
+            longest, subject, radius, always(f"replace it by a chamfer of {round(radius, 3):g} mm at 45°")
+        )
         measurement.faces = sorted(face for fillet in chain for face in fillet.faces)
         measurement.features = chain
         measurement.normal = subject.part.faces.normal[longest.faces[0]]

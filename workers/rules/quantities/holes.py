@@ -4,6 +4,8 @@ from workers.features.feature import Feature
 from workers.rules.measurement import Change, ChangeTo, Measurement
 from workers.rules.quantities.registry import (
     HOLES,
+    POCKETS,
+    SQUARE,
     Subject,
     always,
     off_standard,
@@ -70,8 +72,27 @@ def hole_flat_bottom(subject: Subject, _rule: Rule) -> list[Measurement]:
 
 @quantity("hole_material_share")
 def hole_material_share(subject: Subject, _rule: Rule) -> list[Measurement]:
-    """Percent of the wall around each partial hole that is material."""
+    """Percent of the wall around each partial hole that is material; the round of a dog-bone's corner is no hole."""
     change = always("move its axis inwards until the bore is closed all around, or mill it as a slot")
     return [
-        on_feature(hole, subject, 100 * hole.size["material_share"], change) for hole in subject.of_type("partial_hole")
+        on_feature(hole, subject, 100 * hole.size["material_share"], change)
+        for hole in subject.of_type("partial_hole")
+        if not _is_dog_bone(subject, hole)
     ]
+
+
+def _is_dog_bone(subject: Subject, hole: Feature) -> bool:
+    """Whether the hole stands in a pocket's corner, along the pocket's depth, between two of its walls."""
+    if hole.axis is None:
+        return False
+    around = {other for face in hole.faces for _edge, other in subject.graph.neighbours(face)}
+    axis, normals = hole.axis, subject.part.faces.axis
+
+    def walls(pocket: Feature) -> list[int]:
+        return [f for f in around.intersection(pocket.faces) if abs(float(normals[f] @ axis)) < 1 - SQUARE]
+
+    return any(
+        len(walls(pocket)) > 1
+        for pocket in subject.of_type(*POCKETS)
+        if pocket.direction is not None and abs(float(pocket.direction @ axis)) > SQUARE
+    )

@@ -94,7 +94,7 @@ def off_standard(subject: Subject, rule: Rule, feature: Feature, size: str, sign
     """Distance in mm of one of the feature's sizes to the nearest of the rule's standard sizes."""
     value = feature.size[size]
     nearest = _nearest_standard(rule.standard_sizes[subject.limits], value)
-    change = Change(f"change it by {nearest - value:+.3f} mm to {sign}{nearest:g} mm", size, value, nearest)
+    change = Change(f"change it by {nearest - value:+.3f} mm to {sign}{round(nearest, 3):g} mm", size, value, nearest)
     return on_feature(feature, subject, abs(nearest - value), lambda _limit: change, actual=value, nearest=nearest)
 
 
@@ -134,6 +134,6 @@ def too_narrow(feature: Feature, subject: Subject, size: str, sign: str = "") ->
     value = feature.size[size]
 
     def change(limit: float) -> Change:
-        return Change(f"widen it by {limit - value:.2f} mm to {sign}{limit:g} mm", size, value, limit)
+        return Change(f"widen it by {limit - value:.2f} mm to {sign}{round(limit, 3):g} mm", size, value, limit)
 
     return on_feature(feature, subject, value, change)

@@ -15,11 +15,12 @@ HALF = 0.5
 
 @quantity("wall_height_to_thickness")
 def wall_height_to_thickness(subject: Subject, _rule: Rule) -> list[Measurement]:
-    """Height over thickness of each wall that stands on a floor and ends free; plates that lie flat are no walls."""
+    """Height over thickness of each wall that stands on a floor and ends free; plates and bosses are no walls."""
     graph, found = subject.graph, []
     axis = main_axis(subject.part, subject.features)
     for wall in subject.facts.thickness.walls:
         stands = wall.exact and wall.thickness > 0 and not _lies_flat(subject, wall, axis)
+        stands = stands and not _is_whole_boss(subject, wall)
         height = _free_height(graph, *wall.faces) if stands else None
         if height is not None:
             features = subject.features_with(wall.faces)
@@ -35,6 +36,15 @@ def wall_height_to_thickness(subject: Subject, _rule: Rule) -> list[Measurement]
                 )
             )
     return found
+
+
+def _is_whole_boss(subject: Subject, wall: Wall) -> bool:
+    """Whether the wall is a boss from side to side, which the rule on high bosses judges by the same figure."""
+    return any(
+        abs(min(boss.size["length"], boss.size["width"]) - wall.thickness) < subject.graph.tolerance
+        and set(wall.faces).issubset(boss.faces)
+        for boss in subject.of_type("boss")
+    )
 
 
 def _lies_flat(subject: Subject, wall: Wall, axis: Floats) -> bool:

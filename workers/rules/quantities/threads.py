@@ -12,7 +12,8 @@ from workers.rules.rule_file import Rule, Strict, read_toml
 
 # Depth of thread over pitch in the basic profile, both sides: 2 · 5/8 · sqrt(3)/2 (ISO 68-1).
 PROFILE = 1.082532
-SAME_MM = 0.01
+# A diameter written to hundredths is no further off; M12's minor diameter is 0.0056 from a plain hole of 10.1.
+SAME_MM = 0.0051
 # A mouth chamfered to between the thread's own diameter and this many times it was made for the tap.
 WIDEST_CHAMFER = 1.1
 
@@ -50,20 +51,26 @@ def thread_depth_to_diameter(subject: Subject, _rule: Rule) -> list[Measurement]
     A bore of a thread's minor diameter, or of its tapping drill with a chamfer up to its diameter, is inferred to
     be tapped. Raises NotDecidedError, with these, if other holes have the diameter of a tapping drill.
     """
-    inferred, possible = [], []
+    inferred, possible, holes = [], list[str](), list[str]()
     for hole in subject.of_type(*HOLES, "bore"):
         thread = _thread_of(hole)
         if thread is not None:
             inferred.append(_measured(subject, hole, thread))
         else:
-            possible += [t.name for t in known_threads() if abs(t.tap_drill - hole.size["diameter"]) < SAME_MM]
+            tapped = [t.name for t in known_threads() if abs(t.tap_drill - hole.size["diameter"]) < SAME_MM]
+            possible += tapped
+            holes += [hole.id] if tapped else []
     if possible:
         names = ", ".join(t.name for t in known_threads() if t.name in possible)
         raise NotDecidedError(
-            f"no thread is declared in the file; {len(possible)} holes have the diameter of a tapping drill ({names})",
+            f"no thread is declared in the file; {_holes(len(holes))} the diameter of a tapping drill ({names})",
             inferred,
         )
     return inferred
+
+
+def _holes(number: int) -> str:
+    return "1 hole has" if number == 1 else f"{number} holes have"
 
 
 def is_drawn_as_thread(hole: Feature) -> bool:
@@ -94,5 +101,5 @@ def _measured(subject: Subject, hole: Feature, thread: Thread) -> Measurement:
     ]
     depth = max((float(step["depth"]) for step in bores), default=hole.size["depth"])
     names = ("thread depth", "thread diameter")
-    change = ratio_change(depth, thread.diameter, "shallower", "larger", "M", names=names)
+    change = ratio_change(depth, thread.diameter, "shallower", "larger", names=names)
     return on_feature(hole, subject, depth / thread.diameter, change, depth=depth, diameter=thread.diameter)

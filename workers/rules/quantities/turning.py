@@ -64,12 +64,19 @@ def length_to_smallest_diameter(subject: Subject, _rule: Rule) -> list[Measureme
 
 
 @quantity("turned_corner_radius")
-def turned_corner_radius(subject: Subject, _rule: Rule) -> list[Measurement]:
-    """Radius in mm of each internal corner of the profile, 0 if it is sharp; drill points are not turned."""
+def turned_corner_radius(subject: Subject, rule: Rule) -> list[Measurement]:
+    """Radius in mm of each internal corner of the profile, 0 if it is sharp; drill points and grooves do not count.
+
+    A grooving insert leaves 0.1 to 0.2 mm in the corners of a groove, and cuts no relief there. In the variant
+    `with_grooves` they count all the same.
+    """
     axis = turning_axis(subject)
     home = {face: f for f in subject.of_type(*TURNED, "chamfer", "concave_fillet") for face in f.faces}
     around = edges_around(subject.part, axis.origin, axis.direction)
-    return _rounded_corners(subject, axis, home, around) + _sharp_corners(subject, axis, home, around)
+    corners = _rounded_corners(subject, axis, home, around) + _sharp_corners(subject, axis, home, around)
+    if rule.variants.get(subject.limits) == "with_grooves":
+        return corners
+    return [corner for corner in corners if not all(feature.type == "groove" for feature in corner.features)]
 
 
 def _sharp_corners(subject: Subject, axis: Axis, home: dict[int, Feature], around: np.ndarray) -> list[Measurement]:
@@ -141,7 +148,9 @@ def _is_drill_point(subject: Subject, axis: Axis, face: int) -> bool:
 
 def _round_to(radius: float) -> ChangeTo:
     def change(limit: float) -> Change:
-        text = f"raise the radius by {limit - radius:.2f} mm to R{limit:g} mm, or cut a relief groove (DIN 509)"
+        text = (
+            f"raise the radius by {limit - radius:.2f} mm to R{round(limit, 3):g} mm, or cut a relief groove (DIN 509)"
+        )
         return Change(text, "radius", radius, limit)
 
     return change
