@@ -104,4 +104,3 @@ class _Builder:
             rgb = enum_value("Quantity", "Quantity_TypeOfColor", "Quantity_TOC_RGB")
             paint = module("Quantity").Quantity_Color(*colour, rgb)
             self.colours.SetColor(label, paint, enum_value("XCAFDoc", "XCAFDoc_ColorType", "XCAFDoc_ColorSurf"))
-

@@ -6,7 +6,7 @@ import pytest
 
 from tests import defects
 from tests.engine.reviewing import findings, reviewed
-from tests.parts import Solid, block, cylinder
+from tests.parts import Solid, block, cylinder, prism
 
 
 def ring(width: float) -> Solid:
@@ -41,6 +41,12 @@ def test_a_keyhole_as_wide_as_the_head_lets_the_cutter_into_a_closed_slot() -> N
     assert finding["limit"]["value"] == pytest.approx(4 * 7.0)
 
 
+def wedge() -> Solid:
+    return prism([(0.0, 0.0), (160.0, 0.0), (0.0, 20.0)], 100.0, (0.0, 0.0, 0.0)).moved(
+        (0.0, 0.0, 20.0), (1.0, 1.0, 1.0), 120.0
+    )
+
+
 def test_a_recess_square_to_a_drafted_side_is_cut_from_that_side() -> None:
     slight, steep = (reviewed(lettered_at(degrees)) for degrees in (2.0, 8.0))
     assert findings(slight, "face-unreachable") == findings(slight, "setups") == []
@@ -56,6 +62,10 @@ QUIET: list[Quiet] = [
     ("undercut", lambda: grooved_bore(3.0)),
     ("wall-slender", lambda: block(100.0, 60.0, 5.0)),
     ("wall-slender", lambda: block(100.0, 160.0, 20.0).join(block(100.0, 30.0, 40.0))),  # a plate with a ridge
+    (
+        "wall-slender",
+        lambda: block(100.0, 160.0, 20.0).join(wedge(), block(100.0, 30.0, 60.0)),
+    ),  # and with a ramp on it
     ("undercut", defects.dovetail),
     ("undercut", lambda: defects.wall_beside_a_pocket(2.0)),
     ("undercut-clearance", lambda: defects.t_slot(8.0)),

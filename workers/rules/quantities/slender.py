@@ -7,10 +7,11 @@ from workers.facts.thickness import Wall
 from workers.features.graph import FaceGraph
 from workers.features.main_axis import main_axis
 from workers.rules.measurement import Change, ChangeTo, Measurement
-from workers.rules.quantities.registry import SQUARE, Subject, quantity
+from workers.rules.quantities.registry import Subject, quantity
 from workers.rules.rule_file import Rule
 
 HALF = 0.5
+LYING = 0.9  # cosine: a side that slopes so little is cut from above
 
 
 @quantity("wall_height_to_thickness")
@@ -51,9 +52,10 @@ def _lies_flat(subject: Subject, wall: Wall, axis: Floats) -> bool:
     """Whether the wall is a plate that lies on the table by one side while the other is cut from above."""
     faces, reach = subject.part.faces, subject.facts.reach
     for top, bottom in (wall.faces, wall.faces[::-1]):
-        up = faces.axis[top]
-        if faces.kind[top] != Surface.PLANE or abs(float(up @ axis)) < SQUARE:
+        slope = float(faces.axis[top] @ axis)
+        if faces.kind[top] != Surface.PLANE or abs(slope) < LYING:
             continue
+        up = axis * np.sign(slope)
         lowest = float((subject.part.mesh.vertices @ up).min())
         from_above = int((reach.directions @ up).argmax())
         if float(faces.point[bottom] @ up) < lowest + subject.graph.tolerance and reach.share[top, from_above] > HALF:
