@@ -5,6 +5,7 @@ line to its pipe: any number of `{"stage": …}`, then one `{"outcome": …}`.
 """
 
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -44,6 +45,7 @@ class Order:
 def child_main(order: Order, pipe: Connection) -> None:
     """Carry out `order`; the whole life of a sandbox child."""
     end_with_parent(signal.SIGKILL, parent=FORK_SERVER)
+    gc.disable()  # it ends with its one job: what little goes around in circles goes with it
     _let_the_fork_server_end()
     _take_on_limits(order)
     _redirect_output(order)

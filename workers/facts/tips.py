@@ -24,6 +24,7 @@ AROUND_A_POINT = 6
 NEIGHBOURS = 24
 # An edge and the face beyond need not be parallel: so many of the narrowest are sought between the points.
 CONFIRM_NARROWEST = 4
+THIN_MM = 2.0  # walls beyond this are of interest only if they are the thinnest
 AS_SQUARE = 1e-6
 
 
@@ -52,13 +53,13 @@ def measure_tips(part: Part, scene: RayScene, thinnest: float) -> list[Wall]:
     if not part.exact:
         return []
     edges, points = _from_inner_edges(part), _from_drill_points(part)
-    under = _under_tips(part, scene, edges, points)
+    under = _under_tips(part, scene, edges, points, max(thinnest, THIN_MM))
     below = min([thinnest, *(wall.thickness for wall in under[:1])])
     between = _tip_to_tip(part, scene, edges, points, below)
     return under if between is None else [between, *under]
 
 
-def _under_tips(part: Part, scene: RayScene, edges: _Looks, points: _Looks) -> list[Wall]:
+def _under_tips(part: Part, scene: RayScene, edges: _Looks, points: _Looks, thin: float) -> list[Wall]:
     looks = _Looks(
         np.concatenate([edges.points, points.points]),
         np.concatenate([edges.directions, points.directions]),
@@ -73,7 +74,7 @@ def _under_tips(part: Part, scene: RayScene, edges: _Looks, points: _Looks) -> l
     exact = np.abs(distances(part.faces, beyond, looks.points))
     flat = part.faces.kind[beyond] == Surface.PLANE
     confirmed = np.abs(exact - seen) <= np.where(flat, SAME_POINT * part.diagonal, 2 * part.mesh.deflection)
-    return _least(part, looks.of(confirmed), beyond[confirmed], exact[confirmed])
+    return _least(part, looks.of(confirmed), beyond[confirmed], exact[confirmed], thin)
 
 
 def _tip_to_tip(part: Part, scene: RayScene, edges: _Looks, points: _Looks, below: float) -> Wall | None:
@@ -161,15 +162,19 @@ def _look(part: Part, scene: RayScene, looks: _Looks) -> tuple[_Looks, Ints, Flo
     return looks.of(ends), part.mesh.face[triangle[ends]], distance[ends]
 
 
-def _least(part: Part, looks: _Looks, beyond: Ints, distance: Floats) -> list[Wall]:
+def _least(part: Part, looks: _Looks, beyond: Ints, distance: Floats, thin: float) -> list[Wall]:
     """The least of each pair of faces: the face at the tip that is the squarer to the way, both where they are even."""
     normals = np.stack([elementary_normals(part.faces, side, looks.points) for side in looks.faces.T], axis=1)
     lean = np.einsum("ijk,ik->ij", normals, looks.directions)
     row, side = np.nonzero(lean < lean.min(axis=1, initial=1.0, keepdims=True) + AS_SQUARE)
     near, far = looks.faces[row, side], beyond[row]
     order = np.lexsort((np.round(distance[row], 6), far, near))
-    _, first = np.unique(np.column_stack([near, far])[order], axis=0, return_index=True)
+    _, first, count = np.unique(np.column_stack([near, far])[order], axis=0, return_index=True, return_counts=True)
     best = order[first]
+    # An edge that stays as far from the face beyond all along is no nearer between its points.
+    farthest = distance[row[order[first + count - 1]]]
+    even = np.zeros(len(row), dtype=bool)
+    even[best] = (count > 2) & (farthest - distance[row[best]] < 1e-6)
     best = best[~do_meet(part, near[best], far[best])]
     best = best[np.lexsort((far[best], near[best], np.round(distance[row[best]], 6)))]
     walls = [
@@ -184,7 +189,11 @@ def _least(part: Part, looks: _Looks, beyond: Ints, distance: Floats) -> list[Wa
         for i in best
     ]
     spacing = looks.spacing[row[best]]
-    sought = [_between_points(part, *found) for found in zip(walls[:CONFIRM_NARROWEST], spacing.tolist(), strict=False)]
+    # Halfway to the next point it is less by half the way at most: what stays above `thin` mm then, nobody asks for.
+    sought = [
+        _between_points(part, wall, way) if wall.thickness - way / 2 < thin and not stays else wall
+        for wall, way, stays in zip(walls[:CONFIRM_NARROWEST], spacing.tolist(), even[best].tolist(), strict=False)
+    ]
     return sought + walls[CONFIRM_NARROWEST:]
 
 
