@@ -19,6 +19,7 @@ from workers.cad.binding import enum_value, module
 from workers.cad.elementary import distances, elementary_normals
 from workers.cad.part import Part
 from workers.cad.read_file import read_file
+from workers.features.graph import FaceGraph
 from workers.features.recognise import recognise
 
 SIDE = 100.0
@@ -181,7 +182,7 @@ def confusion(made: Generated, path: Path) -> Counter[tuple[str, str]]:
     if len(part) != 1:
         return Counter()
     found = ["stock"] * len(part[0].faces)
-    for feature in recognise(part[0]):
+    for feature in recognise(FaceGraph(part[0])):
         for face in feature.faces:
             found[face] = CLASS_OF_TYPE.get(feature.type, "stock")
     return Counter(zip(_truth(made, part[0]), found, strict=True))

@@ -13,7 +13,7 @@ from workers.facts.measure import measure_facts
 from workers.facts.meshes import facts_of_mesh
 from workers.plain_json import plain
 from workers.stored_part import check_unchanged
-from workers.whole import Found, components, whole_facts
+from workers.whole import Found, components, part_head, whole_facts
 
 SCHEMA = "rapiddraft.part-facts/1"
 
@@ -30,14 +30,7 @@ def part_facts(path: Path, name: str, report_stage: Callable[[str], None] = lamb
     result = {
         "schema": SCHEMA,
         "engine": {"version": version("rapiddraft"), "kernel": kernel, "kernel_version": kernel_version},
-        "part": {
-            "name": reading.name,
-            "sha256": reading.sha256,
-            "format": reading.format,
-            "units_in_file": reading.units_in_file,
-            "bodies": sum(reading.parts[body.part].bodies for body in reading.bodies),
-            "faces": reading.faces,
-        },
+        "part": part_head(reading),
         "facts": facts,
         "components": components(reading, found),
         "notes": reading.notes,

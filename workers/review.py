@@ -15,6 +15,7 @@ from workers.errors import PartError
 from workers.facts.measure import measure_facts
 from workers.facts.meshes import facts_of_mesh
 from workers.features.feature import Feature
+from workers.features.graph import FaceGraph
 from workers.features.recognise import recognise
 from workers.plain_json import plain
 from workers.process_choice import ProcessChoice, choose_process, processes_of
@@ -28,7 +29,7 @@ from workers.rules.rule_book import load_rules, material_named, rules_digest
 from workers.rules.rule_file import RuleFile, RuleFileError
 from workers.rules.summary import summarise
 from workers.stored_part import check_unchanged
-from workers.whole import Found, components, whole_facts, whole_features, whole_findings
+from workers.whole import Found, components, part_head, whole_facts, whole_features, whole_findings
 
 T = TypeVar("T")
 
@@ -75,14 +76,7 @@ def review(
             "kernel_version": kernel_version,
             "rules_digest": "+".join(rules_digest(name, own) for name in used),
         },
-        "part": {
-            "name": reading.name,
-            "sha256": reading.sha256,
-            "format": reading.format,
-            "units_in_file": reading.units_in_file,
-            "bodies": sum(reading.parts[body.part].bodies for body in reading.bodies),
-            "faces": reading.faces,
-        },
+        "part": part_head(reading),
         "process": _main_process(reading, choices),
         "process_choice": {"asked": process, "parts": [choice.as_dict() for choice in choices]},
         "limits": limits,
@@ -145,9 +139,10 @@ def _review_part(
     report_stage("facts")
     facts = clock.time("facts", lambda: measure_facts(part))
     report_stage("features")
-    features = clock.time("features", lambda: recognise(part, choice.axis, facts.scene) if part.exact else [])
+    graph = FaceGraph(part, facts.scene if part.exact else None)
+    features = clock.time("features", lambda: recognise(graph, choice.axis) if part.exact else [])
     report_stage("rules")
-    subject = Subject(part, features, facts, limits, stock)
+    subject = Subject(graph, features, facts, limits, stock)
     decidable_rules, left = decidable(rules, part, limits)
     findings, undecided = clock.time("rules", lambda: evaluate(decidable_rules, subject))
     found = Found(

@@ -58,6 +58,18 @@ class _Occurrence:
         return f"F{int(name[1:]) + self.first_feature}"
 
 
+def part_head(reading: Reading) -> Row:
+    """What a document says of the file that it is about."""
+    return {
+        "name": reading.name,
+        "sha256": reading.sha256,
+        "format": reading.format,
+        "units_in_file": reading.units_in_file,
+        "bodies": sum(reading.parts[body.part].bodies for body in reading.bodies),
+        "faces": reading.faces,
+    }
+
+
 def whole_features(reading: Reading, found: list[Found]) -> list[Row]:
     """The features of all bodies."""
     return [_feature(row, where) for where in _occurrences(reading, found) for row in found[where.body.part].features]

@@ -4,9 +4,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from dramatiq import Worker
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -15,6 +18,8 @@ from server.main import create_app
 from server.services import Services
 from server.settings import Settings
 from server.stores.dfm_review_jobs import Job
+from workers import actors
+from workers.sandbox import Sandbox
 
 STEP = b"ISO-10303-21;\nHEADER;\nENDSEC;\nDATA;\nENDSEC;\nEND-ISO-10303-21;\n"
 MIB = 1024 * 1024
@@ -108,3 +113,21 @@ def finish_next_job(services: Services) -> Iterator[Callable[[Callable[[Job], No
 
 def new_jobs(services: Services, seen: set[str]) -> list[Job]:
     return [job for job in services.jobs.list(limit=100).items if job.id not in seen]
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    sandbox = Sandbox(())
+    yield sandbox
+    sandbox.close()
+
+
+@contextmanager
+def working(services: Services, sandbox: Sandbox) -> Iterator[Worker]:
+    """A worker on the services' broker, whose jobs run in `sandbox`."""
+    assert services.broker is not None
+    worker = Worker(services.broker, worker_threads=2, worker_timeout=100)
+    with mock.patch.object(actors, "sandbox", lambda: sandbox):
+        worker.start()
+        yield worker
+        worker.stop()

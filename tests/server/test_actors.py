@@ -13,16 +13,9 @@ from fastapi.testclient import TestClient
 from server.services import Services
 from server.settings import Settings
 from server.stores.dfm_review_jobs import Job, JobState
-from tests.server.conftest import step, wait_until
+from tests.server.conftest import step, wait_until, working
 from workers import actors
 from workers.sandbox import ChildFailed, ChildLost, Sandbox
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    sandbox = Sandbox(())
-    yield sandbox
-    sandbox.close()
 
 
 @pytest.fixture
@@ -32,15 +25,8 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 def worker(services: Services, sandbox: Sandbox) -> Iterator[Worker]:
-    assert services.broker is not None
-    worker = Worker(services.broker, worker_threads=2, worker_timeout=100)
-    with (
-        mock.patch.object(actors, "sandbox", lambda: sandbox),
-        mock.patch.object(actors, "REVIEW", "tests.server.targets:review"),
-    ):
-        worker.start()
+    with mock.patch.object(actors, "REVIEW", "tests.server.targets:review"), working(services, sandbox) as worker:
         yield worker
-        worker.stop()
 
 
 def upload(client: TestClient, what: str) -> str:

@@ -14,7 +14,7 @@ from server.services import Services
 from server.settings import Settings
 from server.stores.dfm_review_jobs import Job, JobState
 from server.stores.verify import verify
-from tests.server.conftest import STEP, new_jobs, step, wait_until
+from tests.server.conftest import STEP, new_jobs, step, wait_until, working
 from workers import actors
 from workers.file_broker import QueueDiskFullError
 from workers.reconciler import Reconciler
@@ -25,24 +25,13 @@ FACTS = {"schema": "rapiddraft.part-facts/1", "facts": {"volume": {"value": 0.0,
 Finish = Callable[[Job], None]
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    sandbox = Sandbox(())
-    yield sandbox
-    sandbox.close()
-
-
 @pytest.fixture
 def worker(services: Services, sandbox: Sandbox) -> Iterator[Worker]:
-    assert services.broker is not None
-    worker = Worker(services.broker, worker_threads=2, worker_timeout=100)
     with (
-        mock.patch.object(actors, "sandbox", lambda: sandbox),
         mock.patch.object(actors, "PART_FACTS", "tests.server.targets:part_facts"),
+        working(services, sandbox) as worker,
     ):
-        worker.start()
         yield worker
-        worker.stop()
 
 
 def upload(client: TestClient, what: str) -> str:

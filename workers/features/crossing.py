@@ -1,7 +1,5 @@
 """Channels that cross each other at one height: their floors are one face, so that a walk gathers them together."""
 
-import numpy as np
-
 from workers.cad.part import Floats, Surface
 from workers.features.graph import FaceGraph
 
@@ -16,7 +14,7 @@ def crossing_channels(graph: FaceGraph, members: list[int], mouths: list[Floats]
     the channel that it runs along; one that runs along several, to the one with the most wall of its own.
     """
     axes = _axes(mouths)
-    along = [{f for f in members if _runs_along(graph, f, axis)} for axis in axes]
+    along = [{f for f in members if runs_along(graph, f, axis)} for axis in axes]
     if not along or set().union(*along) != set(members):
         return []
     own = [faces - set().union(*(other for other in along if other is not faces)) for faces in along]
@@ -41,8 +39,9 @@ def _axes(mouths: list[Floats]) -> list[Floats]:
     return axes
 
 
-def _runs_along(graph: FaceGraph, face: int, axis: Floats) -> bool:
+def runs_along(graph: FaceGraph, face: int, axis: Floats) -> bool:
+    """Whether a plane or cylinder extends along `axis`, as a channel's walls and floor do."""
     cosine = abs(float(graph.faces.axis[face] @ axis))
     if graph.kind[face] == Surface.PLANE:
         return cosine < ALONG
-    return bool(graph.kind[face] == Surface.CYLINDER and np.isclose(cosine, 1.0, atol=ALONG))
+    return graph.kind[face] == Surface.CYLINDER and cosine > 1 - ALONG

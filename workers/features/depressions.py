@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workers.cad.part import Bend, Curve, Floats, Surface
-from workers.features.crossing import crossing_channels
+from workers.features.crossing import crossing_channels, runs_along
 from workers.features.enclosure import openness
 from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
@@ -17,7 +17,6 @@ SAME_DIRECTION = 0.9
 ALONG_OWN = 0.7  # cosine: one of the feature's own directions is taken within 45 degrees of a mouth's normal
 TOWARD_MOUTH = 0.3  # cosine: a direction leads out by a face that it meets at no flatter an angle
 OPPOSITE = -0.9
-PARALLEL_SLACK = 1e-3
 SMALL_OVERHANG = 0.1
 # Of looks around from its walls, how many may meet nothing: an outline sees the open all around, a shoulder most of it.
 MOST_OPEN = {"closed_pocket": 0.5, "through_pocket": 0.5, "slot": 0.9, "open_pocket": 1.0}
@@ -326,15 +325,8 @@ def _prism_axis(graph: FaceGraph, core: list[int]) -> Floats | None:
             along = np.cross(graph.faces.axis[first], graph.faces.axis[second])
             if np.linalg.norm(along) > ACROSS:
                 along = along / np.linalg.norm(along)
-                return along if all(_runs_along(graph, f, along) for f in core) else None
+                return along if all(runs_along(graph, f, along) for f in core) else None
     return None
-
-
-def _runs_along(graph: FaceGraph, face: int, along: Floats) -> bool:
-    cosine = abs(float(graph.faces.axis[face] @ along))
-    if graph.kind[face] == Surface.PLANE:
-        return cosine < PARALLEL_SLACK
-    return graph.kind[face] == Surface.CYLINDER and cosine > 1 - PARALLEL_SLACK
 
 
 def _is_one_plane(graph: FaceGraph, core: list[int]) -> bool:

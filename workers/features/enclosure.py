@@ -4,6 +4,7 @@ import numpy as np
 
 from workers.cad.part import Floats, Ints
 from workers.features.graph import FaceGraph
+from workers.features.plan import square_to
 
 DIRECTIONS = 32  # about the axis
 SAMPLES = 64  # of the feature's walls
@@ -49,8 +50,6 @@ def _lift(graph: FaceGraph, triangles: Ints) -> Floats:
 
 def _directions_square_to(axis: Floats) -> Floats:
     """(DIRECTIONS, 3) unit vectors, evenly around `axis`."""
-    helper = np.eye(3)[int(np.abs(axis).argmin())]
-    across = np.cross(axis, helper)
-    across /= np.linalg.norm(across)
     angle = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
-    return np.outer(np.cos(angle), across) + np.outer(np.sin(angle), np.cross(axis, across))
+    across, other = square_to(axis).T
+    return np.outer(np.cos(angle), across) + np.outer(np.sin(angle), other)

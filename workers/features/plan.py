@@ -14,7 +14,7 @@ def plan_size(graph: FaceGraph, members: list[int], direction: Floats) -> tuple[
     Tried along every straight edge of the outline, where the least rectangle of a polygon lies; without
     any, in steps of one degree. Arcs count with their exact extremes.
     """
-    frame = _frame(direction)
+    frame = square_to(direction)
     edges = sorted({edge for face in members for edge in graph.part.edges_of_face[face]})
     all_edges = graph.edges
     points = np.concatenate(
@@ -28,7 +28,7 @@ def plan_size(graph: FaceGraph, members: list[int], direction: Floats) -> tuple[
     return max(length, width), min(length, width)
 
 
-def _frame(direction: Floats) -> Floats:
+def square_to(direction: Floats) -> Floats:
     """(3, 2) two unit vectors square to `direction` and to each other."""
     helper = np.eye(3)[int(np.abs(direction).argmin())]
     across = np.cross(direction, helper)

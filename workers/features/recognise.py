@@ -4,8 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from workers.cad.part import Bend, Floats, Part, Surface
-from workers.facts.rays import RayScene
+from workers.cad.part import Bend, Floats, Surface
 from workers.features.bosses import boss_loops, find_bosses, find_ring_grooves
 from workers.features.depressions import Surroundings, find_depressions
 from workers.features.edge_breaks import find_chamfers, find_fillets
@@ -24,12 +23,8 @@ UPRIGHT = 0.99  # cosine: along the direction of the cutter, or drafted by a few
 FLOOR = 0.98
 
 
-def recognise(part: Part, axis: TurningAxis | None = None, rays: RayScene | None = None) -> list[Feature]:
-    """The machining features of `part`, in the order of their first face; with an `axis` the turned ones first.
-
-    `rays` is the part's scene where there is one already: it takes as long to build as to use.
-    """
-    graph = FaceGraph(part, rays)
+def recognise(graph: FaceGraph, axis: TurningAxis | None = None) -> list[Feature]:
+    """The machining features of a part, in the order of their first face; with an `axis` the turned ones first."""
     turned = find_turned(graph, axis) if axis is not None else []
     taken = {f for feature in turned for f in feature.faces}
     rings = find_ring_grooves(graph) + find_round_grooves(graph)
@@ -73,7 +68,7 @@ def _is_wall(graph: FaceGraph, face: int, convex: set[int]) -> bool:
 
 def _attach_fillets(graph: FaceGraph, fillets: list[Feature], depressions: list[Feature]) -> None:
     """Give each concave fillet the depression that it lies in, and tell those along a floor from upright corners."""
-    axis = main_axis(graph.part, depressions)
+    axis = main_axis(graph, depressions)
     home = {face: feature for feature in depressions for face in feature.faces}
     concave = {face for fillet in fillets if fillet.type == "concave_fillet" for face in fillet.faces}
     for fillet in fillets:

@@ -8,6 +8,7 @@ from workers.cad.part import Floats, Part
 from workers.facts.measure import PartFacts
 from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
+from workers.features.main_axis import main_axis
 from workers.rules.material import Material
 from workers.rules.measurement import Change, ChangeTo, Measurement
 from workers.rules.rule_file import Rule
@@ -33,16 +34,21 @@ class Subject:
     Without a material the part is taken to be of metal.
     """
 
-    part: Part
+    graph: FaceGraph
     features: list[Feature]
     facts: PartFacts
     limits: str
     material: Material | None = None
 
+    @property
+    def part(self) -> Part:
+        """The part whose faces make up the graph."""
+        return self.graph.part
+
     @cached_property
-    def graph(self) -> FaceGraph:
-        """The faces of the part and how they meet."""
-        return FaceGraph(self.part)
+    def main_axis(self) -> Floats:
+        """(3,) unit, of either sign: the direction that most of the part is machined along."""
+        return main_axis(self.graph, self.features)
 
     @cached_property
     def _numbers_with_face(self) -> dict[int, list[int]]:

@@ -3,7 +3,6 @@
 import numpy as np
 
 from workers.cad.part import Bend, Floats, Surface
-from workers.features.main_axis import main_axis
 from workers.rules.measurement import Change, Measurement
 from workers.rules.quantities.registry import HOLES, SQUARE, Subject, quantity
 from workers.rules.rule_file import Rule
@@ -27,11 +26,15 @@ def shape_off_square(subject: Subject, rule: Rule) -> list[Measurement]:
 def _walls_on_floors(subject: Subject) -> dict[int, float]:
     """Degrees off a right angle of each wall that meets its floor at a concave edge or a floor fillet, the largest."""
     faces, off = subject.part.faces, dict[int, float]()
-    aside = {face for feature in subject.of_type(*SET_ASIDE) for face in feature.faces}
+    aside = _set_aside(subject)
     for floor, wall in _joints(subject):
         if wall not in aside and (lean := _off_right_angle(subject, wall, faces.axis[floor])) is not None:
             off[wall] = max(off.get(wall, 0.0), lean)
     return off
+
+
+def _set_aside(subject: Subject) -> set[int]:
+    return {face for feature in subject.of_type(*SET_ASIDE) for face in feature.faces}
 
 
 def _joints(subject: Subject) -> list[tuple[int, int]]:
@@ -51,9 +54,8 @@ def _joints(subject: Subject) -> list[tuple[int, int]]:
 def _floors(subject: Subject) -> set[int]:
     """Planes square to the main direction, or to that of the depression that they lie in."""
     faces = subject.part.faces
-    axis = main_axis(subject.part, subject.features)
     planes = np.flatnonzero(faces.kind == Surface.PLANE)
-    floors = set(planes[np.abs(faces.axis[planes] @ axis) > SQUARE].tolist())
+    floors = set(planes[np.abs(faces.axis[planes] @ subject.main_axis) > SQUARE].tolist())
     for feature in subject.features:
         if feature.direction is not None:
             own = np.array(feature.faces)[faces.kind[feature.faces] == Surface.PLANE]
@@ -76,10 +78,9 @@ def _off_right_angle(subject: Subject, wall: int, upright: Floats) -> float | No
 def _oblique_faces(subject: Subject) -> dict[int, float]:
     """Degrees by which each flat face leans out of the nearer of the two: along or across the main direction."""
     faces = subject.part.faces
-    axis = main_axis(subject.part, subject.features)
-    aside = {face for feature in subject.of_type(*SET_ASIDE) for face in feature.faces}
+    aside = _set_aside(subject)
     planes = [int(f) for f in np.flatnonzero(faces.kind == Surface.PLANE) if int(f) not in aside]
-    angle = np.degrees(np.arccos(np.clip(np.abs(faces.axis[planes] @ axis), 0.0, 1.0)))
+    angle = np.degrees(np.arccos(np.clip(np.abs(faces.axis[planes] @ subject.main_axis), 0.0, 1.0)))
     return dict(zip(planes, np.minimum(angle, 90.0 - angle).tolist(), strict=True))
 
 

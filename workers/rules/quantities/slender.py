@@ -5,7 +5,6 @@ import numpy as np
 from workers.cad.part import Bend, Floats, Surface
 from workers.facts.thickness import Wall
 from workers.features.graph import FaceGraph
-from workers.features.main_axis import main_axis
 from workers.rules.measurement import Change, ChangeTo, Measurement
 from workers.rules.quantities.registry import Subject, quantity
 from workers.rules.rule_file import Rule
@@ -18,7 +17,7 @@ LYING = 0.9  # cosine: a side that slopes so little is cut from above
 def wall_height_to_thickness(subject: Subject, _rule: Rule) -> list[Measurement]:
     """Height over thickness of each wall that stands on a floor and ends free; plates and bosses are no walls."""
     graph, found = subject.graph, []
-    axis = main_axis(subject.part, subject.features)
+    axis = subject.main_axis
     for wall in subject.facts.thickness.walls:
         stands = wall.exact and wall.thickness > 0 and not _lies_flat(subject, wall, axis)
         stands = stands and not _is_whole_boss(subject, wall)
