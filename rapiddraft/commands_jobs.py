@@ -89,7 +89,7 @@ def discard(job_ids: JobIds) -> None:
 def _jobs() -> ReviewJobs:
     root = get_settings().data_dir
     if not root.is_dir():
-        _refuse(f"There is no data folder {root}; set RAPIDDRAFT_DATA_DIR.")
+        refuse(f"There is no data folder {root}; set RAPIDDRAFT_DATA_DIR.")
     return ReviewJobs(DataFolder(root))
 
 
@@ -101,7 +101,7 @@ def _broker() -> Iterator[Broker]:
     try:
         broker = actors.build_broker(get_settings())
     except BrokerError as error:
-        _refuse(str(error))
+        refuse(str(error))
     try:
         yield broker
     finally:
@@ -113,7 +113,7 @@ def _refusals_explained(job_id: str) -> Iterator[None]:
     from workers.actors import NotQueuedError
 
     if not is_id(job_id):
-        _refuse(f"{job_id} is not the id of a job.")
+        refuse(f"{job_id} is not the id of a job.")
     try:
         yield
     except (
@@ -127,10 +127,11 @@ def _refusals_explained(job_id: str) -> Iterator[None]:
         LockTimeoutError,
         OSError,
     ) as error:
-        _refuse(str(error))
+        refuse(str(error))
 
 
-def _refuse(reason: str) -> NoReturn:
+def refuse(reason: str) -> NoReturn:
+    """End the program with the reason, on stderr, and status 2."""
     errors.print(reason, style="red", soft_wrap=True)
     raise typer.Exit(REFUSED)
 

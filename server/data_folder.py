@@ -19,6 +19,11 @@ class DataFolder:
         return self.root / "admin-token"
 
     @property
+    def tokens(self) -> Path:
+        """The tokens that were made, their secrets hashed."""
+        return self.root / "tokens"
+
+    @property
     def queue(self) -> Path:
         """The broker's SQLite file."""
         return self.root / "queue.sqlite3"
@@ -81,6 +86,7 @@ class DataFolder:
         self.root.mkdir(parents=True, exist_ok=True)
         self.run.mkdir(mode=_PRIVATE, exist_ok=True)
         self.run.chmod(_PRIVATE)  # it may have been made before, by another process
+        self.tokens.mkdir(mode=_PRIVATE, exist_ok=True)
         for folder in (
             self.uploads,
             self.removed_models,

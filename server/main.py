@@ -64,7 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         middleware=[
-            Middleware(Authentication, admin_token=lambda: services.admin_token),
+            Middleware(Authentication, gate=services.gate),
             Middleware(BodyLimit, upload_path="/api/models", upload_bytes=settings.max_upload_bytes),
         ],
     )

@@ -7,7 +7,9 @@ from typing import TypeVar
 
 from dramatiq import Broker
 
-from server import admin_token
+from server.access import admin_token
+from server.access.gate import Gate
+from server.access.tokens import Tokens
 from server.data_folder import DataFolder
 from server.job_waiter import JobWaiter
 from server.settings import Settings
@@ -39,7 +41,7 @@ class Services:
         self.runs = AnalysisRuns(self.data)
         self.part_facts = PartFactsStore(self.data)
         self.reviews = ReviewStore(self.data)
-        self.admin_token: str | None = None
+        self.gate = Gate(Tokens(self.data))
         self.broker: Broker | None = None
         self.waiter: JobWaiter | None = None
         self.startup_errors: list[str] = []
@@ -48,7 +50,7 @@ class Services:
         """Make the data folder and the token if they are not there, and open the queue."""
         # Nothing is served yet, so this may block the event loop.
         self._try("data folder", self.data.prepare)
-        self.admin_token = self._try("admin token", lambda: admin_token.load_or_make(self.data.admin_token))
+        self.gate.admin_token = self._try("admin token", lambda: admin_token.load_or_make(self.data.admin_token))
         self.broker = self._try("queue", lambda: actors.build_broker(self.settings))
         self.waiter = self._try("wake-up socket", lambda: JobWaiter(self.jobs, self.data.wake))
         if self.waiter:

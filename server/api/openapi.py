@@ -5,15 +5,17 @@ from typing import Any
 from fastapi import Security
 from fastapi.security import HTTPBearer
 
-from server.problems import MEDIA_TYPE
+from server.access.roles import Role, needed_for
+from server.problems import MEDIA_TYPE, TITLES
 
 DESCRIPTION = """
 Reviews CAD parts for manufacturability. Upload a STEP part to `POST /api/models`, ask for its review with
 `POST /api/models/{id}/dfm/review-v2`, and read the findings.
 
-Everything below `/api` needs `Authorization: Bearer <token>`; the operator finds the token in the file
-`admin-token` in the data folder. Errors are `application/problem+json` (RFC 9457). Ids are ULIDs, time is
-RFC 3339 in UTC, lengths are mm. Send `X-Request-ID` to find a request in the log again; every answer has it.
+Everything below `/api` needs `Authorization: Bearer <token>`. A viewer's token may read, a reviewer's may change
+things, an admin's may run the service (`/api/admin`). Errors are `application/problem+json` (RFC 9457). Ids are
+ULIDs, time is RFC 3339 in UTC, lengths are mm. Send `X-Request-ID` to find a request in the log again; every
+answer has it.
 """
 
 TAGS = [
@@ -30,13 +32,19 @@ TAGS = [
 ]
 
 # Only says in the OpenAPI page what the middleware enforces.
-needs_token = Security(HTTPBearer(auto_error=False, description="The token in the file admin-token."))
+needs_token = Security(
+    HTTPBearer(
+        auto_error=False, description="A token made with `rapiddraft token make`, or the one in the file admin-token."
+    )
+)
 
 
 def describe(schema: dict[str, Any]) -> dict[str, Any]:
     """FastAPI's schema, corrected: errors are problem documents, and no operation answers otherwise."""
-    for operations in schema["paths"].values():
-        for operation in operations.values():
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            if "security" in operation and needed_for(method.upper(), path) is not Role.VIEWER:
+                operation["responses"]["403"] = {"description": TITLES[403], "content": {MEDIA_TYPE: {}}}
             _as_problems(operation["responses"])
     for unused in ("HTTPValidationError", "ValidationError"):
         schema["components"]["schemas"].pop(unused, None)

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
 
-from server.middleware.authentication import identity_of
+from server.access.roles import Role
+from server.middleware.authentication import identity_of, role_of
 from server.middleware.request_id import request_id_of
 from server.services import Services
 
@@ -24,9 +25,14 @@ def _identity(request: Request) -> str:
     return identity_of(request.scope)
 
 
+def _role(request: Request) -> Role:
+    return role_of(request.scope)
+
+
 ServicesDep = Annotated[Services, Depends(_services)]
 RequestIdDep = Annotated[str, Depends(_request_id)]
 IdentityDep = Annotated[str, Depends(_identity)]
+RoleDep = Annotated[Role, Depends(_role)]
 
 # An id that is not well-formed is answered with 404 (see server.problems), and never reaches a path.
 ModelId = Annotated[str, Path(pattern=ULID, description="Id of the model.")]

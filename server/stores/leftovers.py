@@ -59,7 +59,7 @@ def _leftovers(data: DataFolder) -> Iterator[Path]:
     yield from data.uploads.iterdir()
     for removed in data.removed_models.iterdir():
         yield from (path for path in removed.iterdir() if path.name != activity_log.FILE)
-    for folder in (data.jobs, data.damaged, data.models_by_sha256):
+    for folder in (data.jobs, data.tokens, data.damaged, data.models_by_sha256):
         yield from folder.glob(".*.tmp")
     for model in data.models.iterdir():
         # A damaged model.json that was put aside is not a half-made model.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from server._atomic_json import LockTimeoutError, with_file_lock
+from server.access.tokens import TOKEN_KIND
 from server.data_folder import DataFolder
 from server.stores import activity_log, damage, part_facts
 from server.stores.activity_log import ActivityLog, BadLineError, Entry, parse
@@ -77,6 +78,8 @@ def verify(data: DataFolder) -> Checked:
         _Chain(model_log, checked, _name(data, model_log.path)).read()
     for path in _documents_in(data.jobs):
         _understood(data, path, JOB_KIND, checked)
+    for path in _documents_in(data.tokens):
+        _understood(data, path, TOKEN_KIND, checked)
     for note in damage.notes(data):
         if not note.restored:
             checked.findings.append(Finding(note.document, f"it was damaged ({note.reason}) and is lost"))

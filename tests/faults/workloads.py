@@ -55,7 +55,7 @@ def documents(folder: Path) -> None:
     settings = Settings(data_dir=folder)
     app = create_app(settings)
     with TestClient(app) as client:
-        client.headers["Authorization"] = f"Bearer {app.state.services.admin_token}"
+        client.headers["Authorization"] = f"Bearer {app.state.services.gate.admin_token}"
         models = [_model(client, number) for number in range(3)]
         for model_id in models[:2]:
             for number in range(2):

@@ -41,7 +41,7 @@ def client(app: FastAPI) -> Iterator[httpx.Client]:
     until(lambda: server.started, "the API listens")
     port = server.servers[0].sockets[0].getsockname()[1]
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as client:
-        client.headers["Authorization"] = f"Bearer {app.state.services.admin_token}"
+        client.headers["Authorization"] = f"Bearer {app.state.services.gate.admin_token}"
         yield client
     server.should_exit = True
     thread.join()

@@ -71,7 +71,7 @@ def anonymous(app: FastAPI) -> Iterator[TestClient]:
 @pytest.fixture
 def client(anonymous: TestClient, services: Services) -> TestClient:
     """A client with the admin token."""
-    anonymous.headers["Authorization"] = f"Bearer {services.admin_token}"
+    anonymous.headers["Authorization"] = f"Bearer {services.gate.admin_token}"
     return anonymous
 
 

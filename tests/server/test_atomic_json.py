@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 # file -> why it may write files that are not JSON documents
 MAY_WRITE = {
     "server/_atomic_json.py": "it is the writer",
-    "server/admin_token.py": "the token is plain text, made once, with a mode of its own",
+    "server/access/admin_token.py": "the token is plain text, made once, with a mode of its own",
     "server/stores/activity_log.py": "a line at the end, made durable and repaired there",
     "server/stores/model_store.py": "a part file's bytes, as they are uploaded",
     "server/api/health.py": "a nameless temporary file, to see whether the folder is writable",

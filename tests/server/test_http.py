@@ -16,7 +16,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from server import admin_token
+from server.access import admin_token
 from server.ids import is_id
 from server.observability.logging import current_log_ids
 from server.problems import MEDIA_TYPE

@@ -161,7 +161,7 @@ def test_facts_are_measured_ahead_of_the_first_question(settings: Settings) -> N
     app = create_app(settings.model_copy(update={"warm_part_facts": True}))
     with TestClient(app) as client:
         services: Services = app.state.services
-        client.headers["Authorization"] = f"Bearer {services.admin_token}"
+        client.headers["Authorization"] = f"Bearer {services.gate.admin_token}"
         model = client.post("/api/models", content=STEP)
         assert model.status_code == 201
         [job] = services.jobs.list(limit=10).items

@@ -90,7 +90,7 @@ def test_a_wait_that_is_over_becomes_202(client: TestClient, model_id: str) -> N
 def test_the_services_own_limit_holds(settings: Settings) -> None:
     app = create_app(settings.model_copy(update={"review_wait_seconds": 0.05}))
     with TestClient(app) as client:
-        client.headers["Authorization"] = f"Bearer {app.state.services.admin_token}"
+        client.headers["Authorization"] = f"Bearer {app.state.services.gate.admin_token}"
         model_id = client.post("/api/models", content=STEP).json()["id"]
         for headers in ({}, {"Prefer": "wait=3600"}):
             answer = client.post(f"/api/models/{model_id}/dfm/review-v2", headers=headers)
@@ -269,7 +269,7 @@ def test_a_shops_own_limits_and_materials_can_be_asked_for(settings: Settings, t
     )
     app = create_app(settings.model_copy(update={"rules_dir": str(tmp_path)}))
     with TestClient(app) as client:
-        client.headers["Authorization"] = f"Bearer {app.state.services.admin_token}"
+        client.headers["Authorization"] = f"Bearer {app.state.services.gate.admin_token}"
         model = client.post("/api/models?name=part.step", content=STEP).json()["id"]
         for body, status in (({"limits": "fine"}, 202), ({"material": "ours"}, 202), ({"limits": "finer"}, 422)):
             answer = client.post(f"/api/models/{model}/dfm/review-v2", json=body, headers={"Prefer": "respond-async"})

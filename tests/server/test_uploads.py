@@ -349,7 +349,7 @@ def post(
         "raw_path": b"/api/models",
         "query_string": b"",
         "headers": [
-            (b"authorization", f"Bearer {services.admin_token}".encode()),
+            (b"authorization", f"Bearer {services.gate.admin_token}".encode()),
             *((name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()),
         ],
     }

@@ -1,4 +1,4 @@
-"""The token that the operator, and for now everybody, authenticates with."""
+"""The operator's own token, in a file: it is there from the first start, to make others with."""
 
 import logging
 import os
