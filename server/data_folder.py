@@ -71,6 +71,11 @@ class DataFolder:
         return self.run / "queue-wake"
 
     @property
+    def cache(self) -> Path:
+        """What can be computed again, and may be deleted at any time."""
+        return self.root / "cache"
+
+    @property
     def workers(self) -> Path:
         """Heartbeats of the worker processes."""
         return self.run / "workers"

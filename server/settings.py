@@ -45,6 +45,11 @@ class Settings(BaseSettings):
     warm_part_facts: bool = Field(
         True, description="Measure the facts of a part as soon as it is uploaded, before anybody asks for them."
     )
+    cache_mb: int = Field(
+        512,
+        ge=0,
+        description="Size, in MiB, up to which geometry and rendered reviews are kept to be used again; 0 for none.",
+    )
     broker_url: str = Field(
         "",
         pattern=r"^$|^file:///.|^rediss?://.|^amqps?://.",

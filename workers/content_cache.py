@@ -1,0 +1,200 @@
+"""A bounded cache of bytes that processes share: a file an entry in one folder, the least recently used goes first.
+
+Whoever kills its users, or deletes the folder, costs a miss and no more. Nothing is fsynced: what a power loss leaves
+is told by a checksum at the end of each entry, and is a miss.
+
+Why not `diskcache`: unmaintained since 2023, it keeps no checksum, and its SQLite file would be open in forked
+children that are killed with -9.
+"""
+
+import hashlib
+import logging
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from filelock import FileLock, Timeout
+
+log = logging.getLogger(__name__)
+
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
+_CHECKSUM_BYTES = 32
+_PRIVATE = 0o700
+# No entry takes so long to write: what is older was left by a writer that was killed.
+_LEFT_BEHIND_SECONDS = 600.0
+
+
+class ContentCache:
+    """The entries in `folder`, together at most `max_bytes`; with 0 nothing is kept. Safe for threads and processes.
+
+    Keys are names of up to 200 letters, digits and `._+-`; a method raises ValueError for another.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self.folder = folder
+        self.max_bytes = max_bytes
+
+    def get(self, key: str) -> bytes | None:
+        """What was put under `key`, or None; one that is damaged is removed."""
+        path = self._path(key)
+        if not self.max_bytes:
+            return None
+        try:
+            with path.open("rb") as file:
+                _mark_used(file.fileno())
+                content = file.read(max(0, os.fstat(file.fileno()).st_size - _CHECKSUM_BYTES))
+                checksum = file.read()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            log.warning("an entry of the cache cannot be read", extra={"key": key, "error": str(error)})
+            return None
+        if hashlib.sha256(content).digest() != checksum:
+            log.warning("an entry of the cache is damaged; it is removed", extra={"key": key})
+            self._unlink(path)
+            return None
+        return content
+
+    def put(self, key: str, content: bytes) -> None:
+        """Keep `content` under `key`, in place of what was there. A disk that refuses is logged, not raised."""
+        if self.max_bytes:
+            with self.adding(key) as entry:
+                entry.write(content)
+
+    @contextmanager
+    def adding(self, key: str, most: int | None = None) -> Iterator["Entry"]:
+        """An entry to write to piece by piece, kept under `key` after the block, unless that raises.
+
+        One of more than `most` bytes is given up at the write that is one too many, and so is one that the disk
+        refuses; that is logged, and ends the block without an exception.
+        """
+        path = self._path(key)
+        limit = self.max_bytes if most is None else min(most, self.max_bytes)
+        staged = path.with_name(f".{key}.{secrets.token_hex(6)}.tmp")
+        try:
+            self.folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+            with staged.open("xb", buffering=0) as file:
+                entry = Entry(file, limit - _CHECKSUM_BYTES)
+                yield entry
+                entry.close()
+            staged.replace(path)
+            self._make_room()
+        except EntryTooLargeError:
+            log.info("not kept in the cache: it is too large", extra={"key": key, "limit_bytes": limit})
+        except OSError as error:
+            log.warning("not kept in the cache", extra={"key": key, "error": str(error)})
+        finally:
+            self._unlink(staged)
+
+    def remove(self, prefix: str) -> None:
+        """Remove every entry whose key begins with `prefix`, which ends where a part of the key does: `abc-`."""
+        for entry in self._files():
+            if entry.name.startswith(self._checked(prefix)):
+                self._unlink(Path(entry.path))
+
+    @contextmanager
+    def filling(self, key: str, seconds: float) -> Iterator[None]:
+        """Of several that miss `key`, one at a time enters this; it looks again whether the entry is there by then.
+
+        Enters without its turn after `seconds`. A turn ends with the process that has it, however that ends.
+        """
+        path = self._path(key)
+        lock_file = path.with_name(f".{key}.lock")
+        lock = FileLock(lock_file, timeout=seconds, thread_local=False, poll_interval=0.01, fallback_to_soft=False)
+        has_turn = False
+        try:
+            if self.max_bytes:
+                self.folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+                lock.acquire()
+                has_turn = True
+        except (Timeout, OSError) as error:
+            log.warning("filled without a turn", extra={"key": key, "error": str(error)})
+        try:
+            yield
+        finally:
+            if has_turn:
+                # While it is held, as the last thing: who waits on a file without a name makes a new one.
+                self._unlink(lock_file)
+                lock.release()
+
+    def _path(self, key: str) -> Path:
+        return self.folder / self._checked(key)
+
+    @staticmethod
+    def _checked(key: str) -> str:
+        if not _KEY.fullmatch(key):
+            raise ValueError(f"{key!r} cannot name an entry of the cache")
+        return key
+
+    def _make_room(self) -> None:
+        """Remove what was not used for longest until the rest fits, and what killed writers left."""
+        entries, total = [], 0
+        for file in self._files():
+            with suppress(FileNotFoundError):  # another process makes room too
+                status = file.stat()
+                if not file.name.startswith("."):
+                    entries.append((status.st_mtime_ns, status.st_size, file.path))
+                    total += status.st_size
+                elif file.name.endswith(".tmp") and status.st_mtime < time.time() - _LEFT_BEHIND_SECONDS:
+                    self._unlink(Path(file.path))
+        for _used, size, path in sorted(entries):
+            if total <= self.max_bytes:
+                return
+            self._unlink(Path(path))
+            total -= size
+
+    def _files(self) -> list["os.DirEntry[str]"]:
+        try:
+            with os.scandir(self.folder) as files:
+                return list(files)
+        except FileNotFoundError:
+            return []
+
+    @staticmethod
+    def _unlink(path: Path) -> None:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("cannot be removed from the cache", extra={"key": path.name, "error": str(error)})
+
+
+class EntryTooLargeError(Exception):
+    """An entry grew beyond what is kept of one."""
+
+
+class Entry:
+    """An entry on its way into the cache, for `pickle.dump` and the like."""
+
+    def __init__(self, file: BinaryIO, most: int) -> None:
+        self._file = file
+        self._left = most
+        self._checksum = hashlib.sha256()
+
+    def write(self, piece: bytes | memoryview) -> int:
+        """Append `piece`. Raises EntryTooLargeError, and OSError where the disk refuses."""
+        self._left -= len(memoryview(piece).cast("B"))
+        if self._left < 0:
+            raise EntryTooLargeError
+        self._checksum.update(piece)
+        self._write_all(piece)
+        return len(piece)
+
+    def close(self) -> None:
+        """Append the checksum; nothing is written after that."""
+        self._write_all(self._checksum.digest())
+        _mark_used(self._file.fileno())
+
+    def _write_all(self, piece: bytes | memoryview) -> None:
+        rest = memoryview(piece).cast("B")
+        while rest:
+            rest = rest[self._file.write(rest) :]
+
+
+def _mark_used(descriptor: int) -> None:
+    now = time.time_ns()  # finer than the system's own stamp, which is the same for some milliseconds
+    os.utime(descriptor, ns=(now, now))
