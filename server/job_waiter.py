@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from starlette.concurrency import run_in_threadpool
+import anyio.to_thread
 
 from server.stores.dfm_review_jobs import Job, ReviewJobs
 from server.stores.errors import NotFoundError
@@ -51,6 +51,8 @@ class JobWaiter:
         self._followers: defaultdict[str, set[Follower]] = defaultdict(set)
         self._seen: dict[str, object] = {}  # versions, of which the followers have been told
         self._task: asyncio.Task[None] | None = None
+        # Of its own: who waits for a job must hear of it while all other threads are held.
+        self._thread = anyio.CapacityLimiter(1)
 
     def start(self) -> None:
         """Begin to listen, on the running event loop."""
@@ -101,7 +103,8 @@ class JobWaiter:
             except TimeoutError:
                 log.debug("no wake-up for a while; looking anyway")
             self._changed.clear()
-            news = await run_in_threadpool(self._look, dict.fromkeys(self._followers) | self._seen)
+            seen = dict.fromkeys(self._followers) | self._seen
+            news = await anyio.to_thread.run_sync(self._look, seen, limiter=self._thread)
             for job_id, (version, outcome) in news.items():
                 self._tell(job_id, version, outcome)
 

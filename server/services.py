@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+import anyio.to_thread
 from dramatiq import Broker
 
 from server.access import admin_token
@@ -23,6 +24,8 @@ from workers import actors
 
 log = logging.getLogger(__name__)
 
+_HEALTH_THREADS = 2
+
 T = TypeVar("T")
 
 
@@ -38,16 +41,19 @@ class Services:
         self.data = DataFolder(settings.data_dir)
         self.models = ModelStore(self.data)
         self.jobs = ReviewJobs(self.data)
-        self.runs = AnalysisRuns(self.data)
+        self.runs = AnalysisRuns(self.data, settings.cache_mb)
         self.part_facts = PartFactsStore(self.data)
         self.reviews = ReviewStore(self.data)
         self.gate = Gate(Tokens(self.data))
         self.broker: Broker | None = None
         self.waiter: JobWaiter | None = None
         self.startup_errors: list[str] = []
+        # Of its own, so that /readyz answers while all others hold a thread.
+        self.health_threads = anyio.CapacityLimiter(_HEALTH_THREADS)
 
     async def start(self) -> None:
         """Make the data folder and the token if they are not there, and open the queue."""
+        anyio.to_thread.current_default_thread_limiter().total_tokens = self.settings.threadpool_size
         # Nothing is served yet, so this may block the event loop.
         self._try("data folder", self.data.prepare)
         self.gate.admin_token = self._try("admin token", lambda: admin_token.load_or_make(self.data.admin_token))

@@ -28,6 +28,15 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("RAPIDDRAFT_UVICORN_WORKERS", "UVICORN_WORKERS"),
         description="API processes.",
     )
+    threadpool_size: int = Field(
+        16,
+        ge=1,
+        validation_alias=AliasChoices("RAPIDDRAFT_THREADPOOL_SIZE", "STARLETTE_THREADPOOL_SIZE"),
+        description="Threads of one API process for work on files; health and the following of jobs have their own.",
+    )
+    debug_event_loop: bool = Field(
+        False, description="Fail any request that blocks the event loop for more than 50 ms, and name the call."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     max_upload_bytes: int = Field(256 * 1024 * 1024, ge=1, description="Largest part file accepted, in bytes.")
     review_wait_seconds: float = Field(

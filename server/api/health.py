@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from typing import Any
 
+import anyio.to_thread
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from starlette.responses import JSONResponse
@@ -59,9 +60,9 @@ async def healthz() -> Alive:
     response_model=Readiness,
     responses={503: {"model": ProblemDocument, "description": "No; `checks` and `startup_errors` say why."}},
 )
-def readyz(request: Request, services: ServicesDep) -> Response:
+async def readyz(request: Request, services: ServicesDep) -> Response:
     """A line for each core service, and each error at start. 503 if one of them is not as it must be."""
-    readiness = _readiness(services)
+    readiness = await anyio.to_thread.run_sync(_readiness, services, limiter=services.health_threads)
     if readiness.ready:
         return JSONResponse(readiness.model_dump())
     wrong = [f"{check.name}: {check.detail}" for check in readiness.checks if not check.ok]

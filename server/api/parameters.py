@@ -12,16 +12,17 @@ from server.services import Services
 ULID = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
 
 
-def _services(request: Request) -> Services:
+# Coroutines, though they wait for nothing: what is none costs a turn in the thread pool.
+async def _services(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 
 
-def _request_id(request: Request) -> str:
+async def _request_id(request: Request) -> str:
     return request_id_of(request.scope)
 
 
-def _identity(request: Request) -> str:
+async def _identity(request: Request) -> str:
     return identity_of(request.scope)
 
 

@@ -26,7 +26,7 @@ def etag(revision: int) -> str:
     return f'"{revision}"'
 
 
-def _expected(
+async def _expected(
     if_match: Annotated[
         str | None,
         Header(description="ETag of the revision that the change is meant for; 412 if it is another by now."),
@@ -39,7 +39,7 @@ def _expected(
     return frozenset(int(tag[1]) for tag in tags if tag)
 
 
-def _held(
+async def _held(
     if_none_match: Annotated[
         str | None, Header(description="ETag of the revision that the client has; 304 if it is still that.")
     ] = None,

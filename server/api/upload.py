@@ -1,7 +1,7 @@
 """Take a part off a request in chunks: never whole in memory, and no other temporary file."""
 
 import unicodedata
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from email.message import Message
 from typing import TYPE_CHECKING
 
@@ -27,34 +27,39 @@ _WRITE_BYTES = 512 * 1024
 async def receive(request: Request, part: IncomingPart) -> str:
     """Write the request's part file to `part`, and return its name for display.
 
+    The event loop only gathers what arrives; it is parsed, hashed and written in the thread pool.
     Raises Problem, TooLargeError, NotAPartError, ClientDisconnect and OSError.
     """
     content_type, options = parse_options_header(request.headers.get("content-type"))
     if content_type == b"multipart/form-data":
-        form = _Form(options.get(b"boundary"))
-        await _write(form.file_chunks(request.stream()), part)
+        form = _Form(options.get(b"boundary"), part.write)
+        await _hand_on(request.stream(), form.write)
         return form.name()
-    await _write(request.stream(), part)
+    await _hand_on(request.stream(), part.write)
     return _raw_name(request)
 
 
-async def _write(chunks: AsyncIterator[bytes], part: IncomingPart) -> None:
-    pending = bytearray()
+async def _hand_on(chunks: AsyncIterator[bytes], write: Callable[[bytes], None]) -> None:
+    gathered: list[bytes] = []
+    size = 0
     async for chunk in chunks:
-        pending += chunk
-        if len(pending) >= _WRITE_BYTES:
-            await run_in_threadpool(part.write, bytes(pending))
-            pending.clear()
-    await run_in_threadpool(part.write, bytes(pending))
+        gathered.append(chunk)
+        size += len(chunk)
+        if size >= _WRITE_BYTES:
+            await run_in_threadpool(lambda: write(b"".join(gathered)))
+            gathered.clear()
+            size = 0
+    await run_in_threadpool(lambda: write(b"".join(gathered)))
 
 
 class _Form:
     """A multipart/form-data body with one file in the field `file`; other fields are passed over."""
 
-    def __init__(self, boundary: bytes | None) -> None:
+    def __init__(self, boundary: bytes | None, write_file: Callable[[bytes], None]) -> None:
         if not boundary:
             raise _broken("The Content-Type names no boundary.")
-        self._chunks: list[bytes] = []
+        self._write_file = write_file
+        self._pieces: list[bytes] = []  # of the file; there may be one for each of its lines
         self._header = self._value = b""
         self._disposition: bytes | None = None
         self._in_file = False
@@ -74,24 +79,22 @@ class _Form:
         except FormParserError as error:
             raise _broken(str(error)) from error
 
-    async def file_chunks(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """The bytes of the file."""
-        async for chunk in body:
-            try:
-                self._parser.write(chunk)
-            except FormParserError as error:
-                raise _broken(str(error)) from error
-            for data in self._chunks:
-                yield data
-            self._chunks.clear()
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes of the body, and write those of the file. Blocks."""
+        try:
+            self._parser.write(chunk)
+        except FormParserError as error:
+            raise _broken(str(error)) from error
+        self._write_file(b"".join(self._pieces))
+        self._pieces.clear()
+
+    def name(self) -> str:
+        """The file's name, for display, once the body was written in full."""
         if not self._complete:
             raise _broken("The body ends before its closing boundary.")
         if self._filename is None:
             raise Problem(400, "no_file", f"The form has no file in a field named `{FIELD}`.")
-
-    def name(self) -> str:
-        """The file's name, for display."""
-        return display_name(_decoded(self._filename or b""))
+        return display_name(_decoded(self._filename))
 
     def _on_part_begin(self) -> None:
         self._disposition = None
@@ -119,7 +122,7 @@ class _Form:
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._in_file:
-            self._chunks.append(data[start:end])
+            self._pieces.append(data[start:end])
 
     def _on_end(self) -> None:
         self._complete = True

@@ -6,6 +6,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.middleware.authentication import identity_of
+from server.middleware.event_loop import EventLoopBlockedError
 from server.observability import metrics
 
 log = logging.getLogger("access")
@@ -37,9 +38,9 @@ class AccessLog:
 
         try:
             await self.app(scope, receive, watched_send)
-        except Exception:
+        except Exception as error:
             log.exception("the request ended in a bug")
-            if not complete:
+            if not complete or isinstance(error, EventLoopBlockedError):
                 raise  # the server must break the connection off; else the answer was sent in full
         finally:
             _record(scope, status, time.perf_counter() - started)
