@@ -24,6 +24,7 @@ from server.stores.errors import (
 from server.stores.job_results import JobResults
 from server.stores.model_store import ModelStore
 from workers import brokers
+from workers.engine_digest import engine_digest
 from workers.errors import PartError
 from workers.sandbox import (
     ChildCrashed,
@@ -134,8 +135,10 @@ class Reviewer:
         data = DataFolder(settings.data_dir)
         self.models = ModelStore(data)
         self.jobs = ReviewJobs(data)
-        self.results = JobResults(data)
+        self.results = JobResults(data, settings.cache_mb)
         self.rules_dir = settings.rules_dir
+        # Before the engine is imported, so that it is never named newer than it is.
+        engine_digest(self.rules_dir)
         self.limits = Limits(
             deadline_seconds=settings.sandbox_deadline_seconds,
             memory_bytes=settings.sandbox_memory_mb * 1024 * 1024,
@@ -194,6 +197,7 @@ class Reviewer:
         if self.results.is_kept(job):
             self._succeed(job)
             return {}
+        engine = engine_digest(self.rules_dir)
         payload = {
             "path": str(self.models.part_file(model.id)),
             "name": model.name,
@@ -215,13 +219,17 @@ class Reviewer:
         except ChildFailed:
             self.models.get(job.model_id)  # its file cannot be opened where it was removed meanwhile
             raise
-        self.results.keep(job, result)
-        self._succeed(job)
+        is_ours = self.results.keep(job, result)
+        # Where a rule file was changed meanwhile, it is not known which one the review is by.
+        is_known = is_ours and engine_digest(self.rules_dir) == engine
+        self._succeed(job, engine if is_known else None)
         timings: dict[str, float] = result.get("timings_ms", {})
         return timings
 
-    def _succeed(self, job: Job) -> JobState:
-        return self._end(job, JobState.SUCCEEDED, run_id=self.results.run_id(job))
+    def _succeed(self, job: Job, engine: str | None = None) -> JobState:
+        """`engine` is None where an earlier attempt, perhaps by another engine, kept the result."""
+        run_id = self.results.run_id(job)
+        return self._end(job, JobState.SUCCEEDED, run_id=run_id, engine=engine if run_id else None)
 
     def _end_without_attempt(self, job: Job) -> None:
         if self.results.is_kept(job):
@@ -247,11 +255,19 @@ class Reviewer:
             log.info("the job ended meanwhile", extra={"reason": str(refused)})
             return self.jobs.get(job.id).state
 
-    def _end(self, job: Job, state: JobState, error: JobError | None = None, run_id: str | None = None) -> JobState:
+    def _end(
+        self,
+        job: Job,
+        state: JobState,
+        error: JobError | None = None,
+        *,
+        run_id: str | None = None,
+        engine: str | None = None,
+    ) -> JobState:
         """End the job, unless it ended meanwhile; the state that it is in now."""
         reason = error.detail if error else "reviewed"
         try:
-            return self.jobs.transition(job.id, state, reason=reason, run_id=run_id, error=error).state
+            return self.jobs.transition(job.id, state, reason=reason, run_id=run_id, engine=engine, error=error).state
         except IllegalTransitionError as refused:
             log.info("the job ended meanwhile", extra={"reason": str(refused)})
             return self.jobs.get(job.id).state

@@ -1,12 +1,12 @@
 """Reviews: ask for one, and wait for it or be told where it will be."""
 
 import logging
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse
 
 from server.api.job_answers import accepted, job_headers, problem_of, problem_of_queue, wait_for
 from server.api.openapi import needs_token
@@ -18,7 +18,9 @@ from server.problems import Problem, responses
 from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Material, Process, limit_sets, materials
 from server.services import Services
 from server.stores.dfm_review_jobs import Job, JobState
+from server.stores.errors import DamagedDocumentError, NewerDocumentError, NotFoundError
 from workers.actors import NotQueuedError, put_on_queue
+from workers.engine_digest import engine_digest
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,11 @@ class ReviewRequest(BaseModel):
 
 
 _STRING = {"schema": {"type": "string"}}
+_CACHE_STATUS = {
+    **_STRING,
+    "description": "`rapiddraft; hit`: kept from before. `fwd=miss`, `fwd=request` (for `Cache-Control: no-cache`): "
+    "made for this request, `collapsed` for others too (RFC 9211).",
+}
 
 
 @router.post(
@@ -53,13 +60,20 @@ _STRING = {"schema": {"type": "string"}}
         200: {
             "model": Review,
             "description": "The review.",
-            "headers": {"Content-Location": _STRING, "Job-Shared": _STRING, "Link": _STRING, "Vary": _STRING},
+            "headers": {
+                "Content-Location": _STRING,
+                "Cache-Status": _CACHE_STATUS,
+                "Job-Shared": _STRING,
+                "Link": _STRING,
+                "Vary": _STRING,
+            },
         },
         202: {
             "model": Job,
             "description": "The review is on its way; the job at `Location` says when it is done.",
             "headers": {
                 "Location": _STRING,
+                "Cache-Status": _CACHE_STATUS,
                 "Job-Shared": _STRING,
                 "Retry-After": _STRING,
                 "Preference-Applied": _STRING,
@@ -79,8 +93,14 @@ async def review_model(
     prefer: Annotated[  # noqa: ARG001 - read in full below, documented here
         str | None, Header(description="`respond-async` for a 202 at once, `wait=N` for one after N seconds.")
     ] = None,
+    cache_control: Annotated[
+        str | None, Header(description="`no-cache` for a new review, whatever is kept from before.")
+    ] = None,
 ) -> Response:
     """Waits for the review and returns it. `Content-Location` is where it is kept.
+
+    A review that was made before in the same configuration, by the same engine and the same rules, is returned at once
+    (`Cache-Status: rapiddraft; hit`); `Cache-Control: no-cache` has a new one made.
 
     With `Prefer: respond-async` it is answered 202 at once, and when the review takes longer than
     `Prefer: wait=N` or the service's own limit, it is answered 202 then. A part that cannot be reviewed
@@ -91,14 +111,61 @@ async def review_model(
     """
     wanted = wanted or ReviewRequest()
     preferences = parse_prefer(request.headers.getlist("prefer"))
-    await run_in_threadpool(_check_known, wanted, services.settings.rules_dir)
+    anew = _wants_anew(cache_control)
     with log_ids(model_id=model_id):
-        await run_in_threadpool(services.models.get, model_id)
-        job, is_new = await run_in_threadpool(_ask, services, model_id, wanted, request_id, identity)
-        waited_for = await wait_for(services, job, preferences)
-        answer = await _answer(services, waited_for or job, preferences)
-        answer.headers["Job-Shared"] = "false" if is_new else "true"
+        found = await run_in_threadpool(_find_or_ask, services, model_id, wanted, request_id, identity, anew=anew)
+        if found.review is not None:
+            answer = _reviewed(found.job, found.review, preferences)
+        else:
+            job = await wait_for(services, found.job, preferences) or found.job
+            answer = await _answer(services, job, preferences)
+        answer.headers["Cache-Status"] = found.cache_status(anew=anew)
+        answer.headers["Job-Shared"] = "false" if found.is_new else "true"
         return answer
+
+
+def _wants_anew(cache_control: str | None) -> bool:
+    return "no-cache" in [directive.strip().lower() for directive in (cache_control or "").split(",")]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The job that a request is answered with, and its review if that is there."""
+
+    job: Job
+    is_new: bool = False
+    review: bytes | None = None
+
+    def cache_status(self, *, anew: bool) -> str:
+        if self.review is not None:
+            return "rapiddraft; hit"
+        collapsed = "" if self.is_new else "; collapsed"
+        return f"rapiddraft; fwd={'request' if anew else 'miss'}{collapsed}"
+
+
+def _find_or_ask(
+    services: Services, model_id: str, wanted: ReviewRequest, request_id: str, identity: str, *, anew: bool
+) -> _Found:
+    """What is there already, kept or under way; else a new job."""
+    latest = services.jobs.latest(model_id, wanted.process, wanted.limits, material=wanted.material)
+    if latest is None or latest.state.is_final:
+        review = _kept(services, latest) if latest and not anew else None
+        if latest and review is not None:
+            return _Found(latest, review=review)
+        job, is_new = _ask(services, model_id, wanted, request_id, identity, latest)
+        return _Found(job, is_new)
+    return _Found(latest)
+
+
+def _kept(services: Services, job: Job) -> bytes | None:
+    """The review that the job led to, if the engine of now would make the same."""
+    if job.run_id is None or job.engine is None or job.engine != engine_digest(services.settings.rules_dir):
+        return None
+    try:
+        return services.runs.rendered(job.model_id, job.run_id)
+    except (NotFoundError, DamagedDocumentError, NewerDocumentError) as error:
+        log.warning("the review is made again", extra={"run_id": job.run_id, "reason": str(error)})
+        return None
 
 
 def _check_known(wanted: ReviewRequest, rules_dir: str) -> None:
@@ -112,11 +179,14 @@ def _check_known(wanted: ReviewRequest, rules_dir: str) -> None:
             raise Problem(422, "invalid_request", detail, advice="Ask for one that there is.")
 
 
-def _ask(services: Services, model_id: str, wanted: ReviewRequest, request_id: str, identity: str) -> tuple[Job, bool]:
-    """The job for this review, and whether it is new.
+def _ask(
+    services: Services, model_id: str, wanted: ReviewRequest, request_id: str, identity: str, ended: Job | None
+) -> tuple[Job, bool]:
+    """The job for this review, and whether it is new: one that was asked for since `ended` was the latest will do.
 
     The intent is written down, then the job is put on the queue; one that cannot be queued is closed.
     """
+    _check_known(wanted, services.settings.rules_dir)
     job, is_new = services.jobs.ask(
         model_id,
         wanted.process,
@@ -124,6 +194,7 @@ def _ask(services: Services, model_id: str, wanted: ReviewRequest, request_id: s
         material=wanted.material,
         request_id=request_id,
         identity=identity,
+        shares=lambda latest: ended is None or latest.id != ended.id,
     )
     with log_ids(job_id=job.id):
         if not is_new:
@@ -139,12 +210,16 @@ def _ask(services: Services, model_id: str, wanted: ReviewRequest, request_id: s
 
 async def _answer(services: Services, job: Job, preferences: Prefer) -> Response:
     if job.state is JobState.SUCCEEDED and job.run_id:
-        run = await run_in_threadpool(services.runs.get, job.model_id, job.run_id)
-        headers = {
-            "Content-Location": f"/api/models/{job.model_id}/analysis-runs/{job.run_id}",
-            **job_headers(job, preferences, is_accepted=False),
-        }
-        return JSONResponse(run.review, headers=headers)
+        review = await run_in_threadpool(services.runs.rendered, job.model_id, job.run_id)
+        return _reviewed(job, review, preferences)
     if job.state.is_final:
         raise problem_of(job)
     return accepted(job, preferences)
+
+
+def _reviewed(job: Job, review: bytes, preferences: Prefer) -> Response:
+    headers = {
+        "Content-Location": f"/api/models/{job.model_id}/analysis-runs/{job.run_id}",
+        **job_headers(job, preferences, is_accepted=False),
+    }
+    return Response(review, media_type="application/json", headers=headers)

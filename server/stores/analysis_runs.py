@@ -1,15 +1,21 @@
-"""Analysis runs: every review that was made, kept as it was made."""
+"""Analysis runs: every review that was made, kept as it was made.
+
+The bytes that a review is sent as are kept in the cache besides, so that who reads it neither parses nor renders them.
+"""
 
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
 
+from server._atomic_json import encode_json
 from server.clock import now
 from server.data_folder import DataFolder
 from server.stores.documents import Kind
-from server.stores.model_documents import ModelDocuments
+from server.stores.errors import NotFoundError
+from server.stores.model_documents import ModelDocuments, require_model
 from server.stores.paging import Page, page_of
+from workers.content_cache import ContentCache
 
 
 class AnalysisRun(BaseModel):
@@ -42,8 +48,11 @@ RUN_KIND = Kind("analysis run", AnalysisRun)
 class AnalysisRuns:
     """The runs in one data folder; none is ever changed."""
 
-    def __init__(self, data: DataFolder) -> None:
+    def __init__(self, data: DataFolder, cache_mb: int = 0) -> None:
+        """`cache_mb` bounds the cache, in MiB; with 0 every review that is read is rendered."""
+        self._data = data
         self._documents = ModelDocuments(data, RUN_KIND, "runs", content_in_log=False)
+        self._cache = ContentCache(data.cache, cache_mb * 1024 * 1024)
 
     def add(
         self, model_id: str, run_id: str, review: dict[str, Any], *, job_id: str, who: str = "worker"
@@ -54,11 +63,33 @@ class AnalysisRuns:
         LockTimeoutError.
         """
         run = AnalysisRun(id=run_id, model_id=model_id, job_id=job_id, created_at=now(), review=review)
-        return self._documents.create(model_id, run_id, run, who=who).content
+        kept = self._documents.create(model_id, run_id, run, who=who).content
+        self._render(kept)
+        return kept
 
     def get(self, model_id: str, run_id: str) -> AnalysisRun:
         """Raises NotFoundError, DamagedDocumentError and NewerDocumentError."""
         return self._documents.read(model_id, run_id).content
+
+    def require(self, model_id: str, run_id: str) -> None:
+        """Raises NotFoundError unless the run exists; costs one `stat`."""
+        if not self._documents.path(model_id, run_id).exists():
+            require_model(self._data, model_id)
+            raise NotFoundError(RUN_KIND.name, run_id)
+
+    def rendered(self, model_id: str, run_id: str) -> bytes:
+        """The review as it is sent, in JSON. Raises as `get`."""
+        self.require(model_id, run_id)
+        rendered = self._cache.get(_cache_key(model_id, run_id))
+        return self._render(self.get(model_id, run_id)) if rendered is None else rendered
+
+    def _render(self, run: AnalysisRun) -> bytes:
+        rendered = encode_json(run.review)
+        self._cache.put(_cache_key(run.model_id, run.id), rendered)
+        # The model's removal empties the cache of it; this may have come after that.
+        if not self._documents.path(run.model_id, run.id).exists():
+            self._cache.remove(_cache_key(run.model_id, run.id))
+        return rendered
 
     def list(self, model_id: str, *, limit: int, cursor: str | None = None) -> Page[AnalysisRunSummary]:
         """Newest first. Raises NotFoundError for the model. A damaged document is left out and logged."""
@@ -71,3 +102,7 @@ class AnalysisRuns:
             return None
         run = document.content
         return AnalysisRunSummary.model_validate(run.review | run.model_dump(exclude={"review"}))
+
+
+def _cache_key(model_id: str, run_id: str) -> str:
+    return f"{model_id}-{run_id}"

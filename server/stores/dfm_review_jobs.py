@@ -12,6 +12,7 @@ from enum import StrEnum
 from itertools import takewhile
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 
@@ -115,6 +116,9 @@ class Job(BaseModel):
     stage: str | None = Field(None, description="What the review is doing while it runs.")
     attempts: int = Field(0, description="How often a worker began it.")
     run_id: str | None = Field(None, description="The analysis run, once it succeeded.")
+    engine: str | None = Field(
+        None, description="Digest of the engine and the rules that made the run; null if that is not known for sure."
+    )
     error: JobError | None = None
     request_id: str
     identity: str
@@ -173,28 +177,37 @@ class ReviewJobs:
         identity: str,
         material: Material | None = None,
         kind: JobKind = "review",
+        shares: Callable[[Job], bool] = lambda latest: not latest.state.is_final,
     ) -> tuple[Job, bool]:
-        """The job for this review, and whether it is new: while one is under way, there is no other.
+        """The job for this review, and whether it is new: the latest one is taken if `shares` says so of it, which
+        is while it is under way.
 
         Raises NotFoundError for the model too.
         """
         with self._in_flight(model_id) as in_flight:
             job = _new_job(model_id, process, limits, material, request_id=request_id, identity=identity)
             job = job.model_copy(update={"kind": kind})
-            under_way = self._under_way(in_flight, _configuration(job))
-            if under_way is not None:
-                return under_way, False
+            latest = self._named(in_flight, _configuration(job))
+            if latest is not None and shares(latest):
+                return latest, False
             # Named before it is written: a name without a job is harmless, but a job without a name could
             # be joined by nobody.
             self._name(in_flight, job)
             self._documents.create(self._path(job.id), job)
         return job, True
 
+    def latest(
+        self, model_id: str, process: Process, limits: LimitSet, *, material: Material | None = None
+    ) -> Job | None:
+        """The latest job for this review, whatever became of it. Raises NotFoundError for the model.
+
+        Takes no lock and writes nothing; another may be asked for in this very moment.
+        """
+        return self._named(self._read_in_flight(model_id), _review_of(process, limits, material))
+
     def latest_for_facts(self, model_id: str) -> Job | None:
-        """The latest job that was to measure the model's facts. Raises NotFoundError for the model."""
-        with self._in_flight(model_id) as in_flight:
-            job_id = in_flight.jobs.get(PART_FACTS)
-        return self._if_readable(job_id) if job_id else None
+        """The same for the job that was to measure the model's facts."""
+        return self._named(self._read_in_flight(model_id), PART_FACTS)
 
     def create(self, model_id: str, process: Process, limits: LimitSet, *, request_id: str, identity: str) -> Job:
         """Write down that a review is wanted, whatever else is under way."""
@@ -260,6 +273,7 @@ class ReviewJobs:
         *,
         reason: str,
         run_id: str | None = None,
+        engine: str | None = None,
         error: JobError | None = None,
         code: str | None = None,
         revision: int | None = None,
@@ -274,7 +288,7 @@ class ReviewJobs:
             if state not in TRANSITIONS[job.state]:
                 raise IllegalTransitionError(f"Job {job_id} is {job.state}; it cannot become {state}.")
             return _moved(job, state, reason, code=code or (error.code if error else None)).model_copy(
-                update={"run_id": run_id, "error": error}
+                update={"run_id": run_id, "engine": engine, "error": error}
             )
 
         return self._change(job_id, moved, expected=None if revision is None else (revision,))
@@ -292,9 +306,9 @@ class ReviewJobs:
 
         job = self.get(job_id)
         with self._in_flight(job.model_id) as in_flight:
-            under_way = self._under_way(in_flight, _configuration(job))
-            if under_way is not None and under_way.id != job_id:
-                raise JobUnderWayError(job_id, under_way.id)
+            latest = self._named(in_flight, _configuration(job))
+            if latest is not None and latest.id != job_id and not latest.state.is_final:
+                raise JobUnderWayError(job_id, latest.id)
             self._name(in_flight, job)
             return self._change(job_id, back)
 
@@ -344,21 +358,27 @@ class ReviewJobs:
     def _in_flight(self, model_id: str) -> Iterator[_InFlight]:
         """What is under way for a model; nobody else can add to it. Raises NotFoundError for the model."""
         require_model(self.data, model_id)
-        path = self.data.model(model_id) / "jobs-in-flight.json"
-        with with_file_lock(path):
-            try:
-                jobs = read_json(path)
-            except FileNotFoundError:
-                jobs = {}
-            except ValueError as error:
-                log.error("it is not known what is under way; a review may be done twice", extra={"error": str(error)})
-                jobs = {}
-            yield _InFlight(path, jobs)
+        with with_file_lock(self._in_flight_path(model_id)):
+            yield self._read_in_flight(model_id)
 
-    def _under_way(self, in_flight: _InFlight, configuration: str) -> Job | None:
+    def _read_in_flight(self, model_id: str) -> _InFlight:
+        require_model(self.data, model_id)
+        path = self._in_flight_path(model_id)
+        try:
+            jobs = read_json(path)
+        except FileNotFoundError:
+            jobs = {}
+        except ValueError as error:
+            log.error("it is not known what is under way; a review may be done twice", extra={"error": str(error)})
+            jobs = {}
+        return _InFlight(path, jobs)
+
+    def _in_flight_path(self, model_id: str) -> Path:
+        return self.data.model(model_id) / "jobs-in-flight.json"
+
+    def _named(self, in_flight: _InFlight, configuration: str) -> Job | None:
         job_id = in_flight.jobs.get(configuration)
-        job = self._if_readable(job_id) if job_id else None
-        return job if job and not job.state.is_final else None
+        return self._if_readable(job_id) if job_id else None
 
     def _name(self, in_flight: _InFlight, job: Job) -> None:
         jobs = in_flight.jobs | {_configuration(job): job.id}
@@ -366,10 +386,13 @@ class ReviewJobs:
 
 
 def _configuration(job: Job) -> str:
-    """What one job under way does for all who ask for it."""
-    if job.kind == "part_facts":
-        return PART_FACTS
-    return "/".join(filter(None, (job.process, job.limits, job.material)))
+    """What one job does for all who ask for it."""
+    return PART_FACTS if job.kind == "part_facts" else _review_of(job.process, job.limits, job.material)
+
+
+def _review_of(process: Process, limits: LimitSet, material: Material | None) -> str:
+    # A shop may name its limits `a/b`, which is not the material b with the limits a.
+    return "/".join(quote(part, safe="") for part in (process, limits, material) if part is not None)
 
 
 def _new_job(

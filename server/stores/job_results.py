@@ -12,19 +12,24 @@ from server.stores.part_facts import PartFactsStore
 class JobResults:
     """The results of jobs in one data folder."""
 
-    def __init__(self, data: DataFolder) -> None:
-        self.runs = AnalysisRuns(data)
+    def __init__(self, data: DataFolder, cache_mb: int = 0) -> None:
+        """`cache_mb` bounds the cache that reviews are kept in as they are sent; 0 for who keeps none."""
+        self.runs = AnalysisRuns(data, cache_mb)
         self.part_facts = PartFactsStore(data)
 
-    def keep(self, job: Job, result: dict[str, Any]) -> None:
-        """Keep the result; durable when this returns. Raises as the stores do; what is kept already stays."""
+    def keep(self, job: Job, result: dict[str, Any]) -> bool:
+        """Keep the result; durable when this returns. Raises as the stores do.
+
+        False where another attempt has kept its own, which stays.
+        """
         try:
             if job.kind == "part_facts":
                 self.part_facts.put(job.model_id, job.id, result)
-                return
-            self.runs.add(job.model_id, job.id, result, job_id=job.id, who=job.identity)
+            else:
+                self.runs.add(job.model_id, job.id, result, job_id=job.id, who=job.identity)
         except AlreadyExistsError:
-            return  # an earlier attempt kept it
+            return False
+        return True
 
     def is_kept(self, job: Job) -> bool:
         """Whether an earlier attempt kept the result, and was lost before it could say so."""

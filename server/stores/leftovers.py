@@ -8,6 +8,7 @@ from pathlib import Path
 
 from server._atomic_json import LockTimeoutError, with_file_lock
 from server.data_folder import DataFolder
+from server.ids import is_id
 from server.stores import activity_log
 from server.stores.model_documents import recover
 
@@ -67,3 +68,7 @@ def _leftovers(data: DataFolder) -> Iterator[Path]:
             yield model
         else:
             yield from model.rglob(".*.tmp")
+    for entry in data.cache.glob("*-*"):
+        model_id = entry.name.partition("-")[0]
+        if is_id(model_id) and not data.model(model_id).exists():
+            yield entry

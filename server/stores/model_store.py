@@ -25,6 +25,7 @@ from server.stores.errors import NotFoundError
 from server.stores.model_documents import MODEL, ModelDocuments, leave_only_the_log, locked_model, move_away
 from server.stores.model_documents import require_model as require_model
 from server.stores.paging import Page, ids_in, page_of
+from workers.content_cache import ContentCache
 
 log = logging.getLogger(__name__)
 
@@ -169,6 +170,7 @@ class ModelStore:
             self._documents.remove_locked(model_log, MODEL, lambda: move_away(self.data, model_id), who=who)
             index.unlink(missing_ok=True)
         try:
+            _forget(self.data, model)
             leave_only_the_log(self.data, model_id)
         except OSError as error:
             log.warning("the sweep will remove the rest", extra={"model_id": model_id, "error": str(error)})
@@ -185,3 +187,10 @@ class ModelStore:
             # The entry only saves space: without it, the bytes are stored once more.
             log.error("an entry by checksum is damaged", extra={"sha256": sha256, "error": str(error)})
             return None
+
+
+def _forget(data: DataFolder, model: Model) -> None:
+    """Empty the cache of a model that is gone: of its reviews, and of its geometry. Raises OSError."""
+    cache = ContentCache(data.cache, max_bytes=0)
+    for whose in (model.id, model.sha256):
+        cache.remove(f"{whose}-")

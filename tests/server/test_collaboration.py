@@ -1,5 +1,6 @@
 """Revisions over HTTP, design reviews, the checklist, and the activity log of it all."""
 
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -241,6 +242,8 @@ def test_damage_that_cannot_be_healed_is_reported(client: TestClient, model_id: 
     services.runs.add(model_id, run_id, {"findings": []}, job_id=run_id)
     (services.data.model(model_id) / "runs" / f"{run_id}.json").write_bytes(b"{}x")
     path = f"/api/models/{model_id}/analysis-runs/{run_id}"
+    assert client.get(path).json() == {"findings": []}, "the cache has it"
+    shutil.rmtree(services.data.cache)
     answer = client.get(path)
     assert (answer.status_code, answer.json()["code"]) == (500, "document_damaged")
     assert client.get(path).status_code == 404
