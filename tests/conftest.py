@@ -1,12 +1,37 @@
 """What holds for all tests."""
 
+import logging
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 # Tests count jobs: only those of warming up ask for it. Set before any settings are read.
 os.environ.setdefault("RAPIDDRAFT_WARM_PART_FACTS", "false")
+# A request that blocks the event loop fails, in every application that a test makes.
+os.environ.setdefault("RAPIDDRAFT_DEBUG_EVENT_LOOP", "true")
 
 # The same examples on every run: a test that fails by luck tells nothing of the change that it is run for.
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
+
+
+class _Kept(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocked: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.blocked.append(vars(record)["call"])
+
+
+@pytest.fixture(autouse=True)
+def event_loop_blocked_by() -> Iterator[list[str]]:
+    """The calls that blocked an event loop. A test that leaves any in it fails: not every client sees it."""
+    kept = _Kept()
+    log = logging.getLogger("server.middleware.event_loop")
+    log.addHandler(kept)
+    yield kept.blocked
+    log.removeHandler(kept)
+    assert not kept.blocked, "the event loop was blocked"

@@ -65,15 +65,16 @@ class EventLoopGuard:
 
 def _error(scope: Scope, overrun: Overrun) -> EventLoopBlockedError:
     milliseconds = round(overrun.seconds * 1000)
-    error = EventLoopBlockedError(f"The event loop was blocked for {milliseconds} ms by {overrun.call}.")
+    call = overrun.place.call if overrun.place else "calls that were over before they could be seen"
+    error = EventLoopBlockedError(f"The event loop was blocked for {milliseconds} ms by {call}.")
     log.error(
         "the event loop was blocked",
         extra={
             "method": scope["method"],
             "path": scope["path"],
             "blocked_ms": milliseconds,
-            "call": overrun.call,
-            "stack": "".join(overrun.stack.format()) if overrun.stack else "",
+            "call": call,
+            "stack": overrun.place.stack if overrun.place else "",
         },
     )
     return error

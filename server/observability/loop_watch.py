@@ -7,8 +7,10 @@ import time
 import traceback
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from types import CodeType
 from typing import Any, Generic, TypeVar
 
 from server.observability.thread_clock import Moment, ThreadClock
@@ -25,20 +27,30 @@ _OURS = tuple(str(PROJECT_ROOT / package) for package in ("server", "workers", "
 
 
 @dataclass(frozen=True)
-class Overrun:
-    """A step that held up the event loop: for how long, and where it was when it was looked at."""
+class Place:
+    """A line that runs: innermost first, the lines that called it."""
 
-    seconds: float
-    stack: traceback.StackSummary | None
+    lines: tuple[tuple[CodeType, int], ...]
 
     @property
     def call(self) -> str:
         """The innermost call, and the innermost of ours that led to it."""
-        if not self.stack:
-            return "a call that was over before it could be seen"
-        ours = [frame for frame in self.stack if frame.filename.startswith(_OURS) and not _is_plumbing(frame)]
-        named = dict.fromkeys(map(_place, [self.stack[-1], *ours[-1:]]))
-        return ", called from ".join(named)
+        ours = (line for line in self.lines if _is_ours(line[0]))
+        return ", called from ".join(dict.fromkeys(map(_name, (self.lines[0], *islice(ours, 1)))))
+
+    @property
+    def stack(self) -> str:
+        """As a traceback has it."""
+        summary = [(code.co_filename, line, code.co_name, None) for code, line in reversed(self.lines)]
+        return "".join(traceback.StackSummary.from_list(summary).format())
+
+
+@dataclass(frozen=True)
+class Overrun:
+    """A step that held up the event loop, and the place where it was for longest; None if it was not seen."""
+
+    seconds: float
+    place: Place | None
 
 
 Report = Callable[[Overrun], None]
@@ -49,7 +61,11 @@ _report: ContextVar[Report] = ContextVar("report")
 class _Step:
     report: Report
     began: Moment
-    stack: traceback.StackSummary | None = None
+    seen: dict[Place, float] = field(default_factory=dict)  # seconds at each place
+
+    @property
+    def place(self) -> Place | None:
+        return max(self.seen, key=self.seen.__getitem__, default=None)
 
 
 class LoopWatch:
@@ -75,7 +91,7 @@ class LoopWatch:
         if self._step is None:
             return None
         seconds = self._clock.own_seconds(self._step.began)
-        return Overrun(seconds, self._step.stack) if seconds > LIMIT_SECONDS else None
+        return Overrun(seconds, self._step.place) if seconds > LIMIT_SECONDS else None
 
     def begin(self, report: Report) -> "_Step | None":
         """A step begins. Gives back the one around it, if there is one, for `end`."""
@@ -101,16 +117,17 @@ class LoopWatch:
         return task
 
     def _look_at_long_steps(self) -> None:
-        """Its look comes as soon as the step gives the GIL away, at the latest right after the call that held it."""
+        """Sees a call that holds the GIL right after it: then the step must give it away."""
+        looked = time.perf_counter()
         while not self.loop.is_closed():
             time.sleep(_LOOK_SECONDS)
-            step = self._step
-            if step and step.stack is None and time.perf_counter() - step.began.elapsed > LIMIT_SECONDS / 2:
-                frame = sys._current_frames().get(self._clock.thread_id)
-                seen = traceback.StackSummary.extract(traceback.walk_stack(frame), lookup_lines=False)
-                seen.reverse()
-                if step is self._step:
-                    step.stack = seen
+            step, now = self._step, time.perf_counter()
+            if step and now - step.began.elapsed > _LOOK_SECONDS:
+                # Nothing here may give the GIL away before it is done, or the step would be elsewhere by then.
+                frames = traceback.walk_stack(sys._current_frames()[self._clock.thread_id])
+                place = Place(tuple((frame.f_code, line) for frame, line in frames))
+                step.seen[place] = step.seen.get(place, 0.0) + now - max(looked, step.began.elapsed)
+            looked = now
         self._clock.close()
 
 
@@ -138,11 +155,12 @@ class _Steps(Generic[T]):
                 go_on, value = self.coroutine.throw, error
 
 
-def _is_plumbing(frame: traceback.FrameSummary) -> bool:
-    return frame.filename.startswith(_PLUMBING)
+def _is_ours(code: CodeType) -> bool:
+    return code.co_filename.startswith(_OURS) and not code.co_filename.startswith(_PLUMBING)
 
 
-def _place(frame: traceback.FrameSummary) -> str:
-    path = Path(frame.filename)
+def _name(line: tuple[CodeType, int]) -> str:
+    code, number = line
+    path = Path(code.co_filename)
     name = path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path
-    return f"{name}:{frame.lineno} {frame.name}"
+    return f"{name}:{number} {code.co_name}"

@@ -91,8 +91,9 @@ class Stack:
         return self.api.post("/api/models", params={"name": part.name}, content=part.read_bytes())
 
     def ask_for_review(self, model_id: str, **headers: str) -> httpx.Response:
-        """Ask for a review without waiting for it."""
-        return self.api.post(f"/api/models/{model_id}/dfm/review-v2", headers={"Prefer": "respond-async", **headers})
+        """Ask for a new review without waiting for it."""
+        asked = {"Prefer": "respond-async", "Cache-Control": "no-cache", **headers}
+        return self.api.post(f"/api/models/{model_id}/dfm/review-v2", headers=asked)
 
     def ended_job(self, job_id: str, seconds: float) -> dict[str, Any]:
         """The job, once it has ended."""
@@ -111,9 +112,9 @@ class Stack:
 
 @contextmanager
 def running_stack(data: Path, **settings: str) -> Iterator[Stack]:
-    """A stack that is stopped in the end, with nothing left of it."""
+    """A stack that is stopped in the end, with nothing left of it, and whose event loops nothing blocked."""
     data.mkdir(parents=True, exist_ok=True)
-    stack = Stack(data, **settings)
+    stack = Stack(data, **{"RAPIDDRAFT_DEBUG_EVENT_LOOP": "true", **settings})
     family: list[psutil.Process] = []
     try:
         yield stack
@@ -124,6 +125,8 @@ def running_stack(data: Path, **settings: str) -> Iterator[Stack]:
     if status is not None:
         assert status == 0
         until(lambda: not any(is_running(process.pid) for process in family), "nothing is left of the stack")
+    blocked = [line for line in stack.log.read_text().splitlines() if '"the event loop was blocked"' in line]
+    assert not blocked, blocked
 
 
 def free_port() -> int:
