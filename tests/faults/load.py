@@ -139,7 +139,8 @@ class Reviewer(Client):
 
     def _ask_for_review(self) -> str | None:
         path = f"/api/models/{self.some_model()}/dfm/review-v2"
-        answer = self.ask("async review", "POST", path, headers={"Prefer": "respond-async"})
+        anew = {"Prefer": "respond-async", "Cache-Control": "no-cache"}
+        answer = self.ask("async review", "POST", path, headers=anew)
         if answer is None:
             return None
         job_id = str(answer.json()["id"])

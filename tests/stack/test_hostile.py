@@ -35,7 +35,8 @@ class Neighbour:
 
     def _work(self) -> None:
         while not self._over.is_set():
-            answer = self._stack.api.post(f"/api/models/{self._model_id}/dfm/review-v2")
+            anew = {"Cache-Control": "no-cache"}
+            answer = self._stack.api.post(f"/api/models/{self._model_id}/dfm/review-v2", headers=anew)
             if answer.status_code == 200 and answer.json()["findings"]:
                 self.reviews += 1
             else:
