@@ -8,11 +8,13 @@ from .errors import (
     QueueFileBusyError,
     QueueFileLostError,
     QueueFileRefusedError,
+    QueueFullError,
 )
-from .storage import DeadLetter, QueueCounts
+from .storage import Bound, DeadLetter, QueueCounts
 from .wakeup import Wakeup, wake
 
 __all__ = [
+    "Bound",
     "DeadLetter",
     "DeadLetterNotFoundError",
     "FileBroker",
@@ -22,6 +24,7 @@ __all__ = [
     "QueueFileBusyError",
     "QueueFileLostError",
     "QueueFileRefusedError",
+    "QueueFullError",
     "Wakeup",
     "wake",
 ]

@@ -17,7 +17,7 @@ from .errors import MessageTooLargeError
 from .heartbeat import Heartbeat
 from .housekeeping import Housekeeping
 from .middleware import FollowWorker
-from .storage import DeadLetter, QueueCounts, Storage
+from .storage import Bound, DeadLetter, QueueCounts, Storage
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 RESERVED_BYTES = 32 * 1024 * 1024
@@ -28,7 +28,11 @@ class FileBroker(Broker):
 
     Delivers at least once: a message whose holder dies, or stops for longer than `lease_seconds`, goes to
     another. After `max_deliveries` deliveries without an answer it goes to the dead letters, as do messages
-    that failed for good. Lower `priority` of the actor goes first, then the older message.
+    that failed for good. Lower `priority` of the actor goes first; within that, the groups (the message's option
+    `group`, a text) have their turns one after the other; within a group, the older message goes first.
+
+    A message with the option `is_new` is refused where `bound` is reached. No other is, nor a delayed one: what
+    was accepted once must not be lost because others were accepted since.
 
     Dead letters are kept until they are purged, unless `dead_letter_seconds` or `dead_letter_limit` say how
     long and how many at most; workers remove the oldest then.
@@ -48,6 +52,7 @@ class FileBroker(Broker):
         lease_seconds: float = 15.0,
         max_deliveries: int = 5,
         reserved_bytes: int = RESERVED_BYTES,
+        bound: Bound | None = None,
         dead_letter_seconds: float | None = None,
         dead_letter_limit: int | None = None,
         wake_folder: Path | None = None,
@@ -59,6 +64,7 @@ class FileBroker(Broker):
         self.housekeeping = Housekeeping(self.storage, seconds=dead_letter_seconds, count=dead_letter_limit)
         self.wake_folder = wake_folder or path.with_name(f"{path.name}.wake")
         self.lease_seconds = lease_seconds
+        self.bound = bound or Bound()
         self.fetching = True  # False while the worker shuts down
         self._failed_retries: set[str] = set()
         self._heartbeat: Heartbeat | None = None
@@ -107,7 +113,7 @@ class FileBroker(Broker):
     def enqueue(self, message: "Message[Any]", *, delay: int | None = None) -> "Message[Any]":
         """Add a message, to be delivered after `delay` milliseconds. It is on disk when this returns.
 
-        Raises QueueNotFound, MessageTooLargeError, and what the class says.
+        Raises QueueNotFound, MessageTooLargeError, QueueFullError, and what the class says.
         """
         if delay is not None:
             message = message.copy(queue_name=dq_name(message.queue_name), options={"eta": current_millis() + delay})
@@ -125,6 +131,8 @@ class FileBroker(Broker):
                 body,
                 priority=self._priority(message),
                 due_at=self._due_at(message),
+                group=_group(message),
+                bound=self.bound if self._is_new(message) else None,
             )
         except BrokerError:
             if self.heartbeat.holds(message.message_id):
@@ -134,6 +142,12 @@ class FileBroker(Broker):
         self.wake(message.queue_name)
         self.emit_after("enqueue", message, delay)
         return message
+
+    def check_room(self, message: "Message[Any]") -> None:
+        """Raise QueueFullError if this new message would be refused now. Cheap: it reads a count."""
+        self.storage.check_bound(
+            message.queue_name, self.bound, group=_group(message), priority=self._priority(message)
+        )
 
     def retry_failed(self, message_id: str) -> bool:
         """Whether the last enqueue of this message, while this process held it, failed. Tells it once.
@@ -189,7 +203,8 @@ class FileBroker(Broker):
         else:
             message.options.pop("retries", None)
             due_at = self._due_at(message) if letter.queue in self.delay_queues else 0
-            self.storage.requeue_dead_letter(number, message.encode(), priority=self._priority(message), due_at=due_at)
+            priority, group = self._priority(message), _group(message)
+            self.storage.requeue_dead_letter(number, message.encode(), priority=priority, due_at=due_at, group=group)
         self.wake(letter.queue)
 
     def purge_dead_letter(self, number: int) -> None:
@@ -215,3 +230,11 @@ class FileBroker(Broker):
     def _due_at(self, message: "Message[Any]") -> int:
         eta = message.options.get("eta")
         return int(eta) if message.queue_name in self.delay_queues and isinstance(eta, int | float) else 0
+
+    def _is_new(self, message: "Message[Any]") -> bool:
+        """Whether it is new work: a retry keeps the options of its original, and is delayed."""
+        return bool(message.options.get("is_new")) and message.queue_name not in self.delay_queues
+
+
+def _group(message: "Message[Any]") -> str:
+    return str(message.options.get("group", ""))

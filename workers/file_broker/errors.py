@@ -29,6 +29,14 @@ class QueueDiskFullError(FileBrokerError, BrokerConnectionError):
     """
 
 
+class QueueFullError(FileBrokerError):
+    """The queue has as many messages as it takes, all together or of one group: `waiting`, of whichever it was."""
+
+    def __init__(self, message: str, waiting: int) -> None:
+        super().__init__(message)
+        self.waiting = waiting
+
+
 class MessageTooLargeError(FileBrokerError):
     """The encoded message is larger than this broker accepts."""
 

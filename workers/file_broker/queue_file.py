@@ -43,15 +43,26 @@ Parameters = Mapping[str, Any] | Sequence[Any]
 class QueueFile:
     """The SQLite file at `path`, recognised by its application id and format number.
 
+    `upgrades` has the statements that lead from an older format to this one: whoever opens such a file upgrades
+    it first, in one transaction.
+
     Every method may be called from any thread, and in a forked child. Every method raises
     QueueFileRefusedError (the file is foreign or damaged), QueueFileLostError, QueueFileBusyError or
     QueueDiskFullError when the file cannot be used.
     """
 
-    def __init__(self, path: Path, *, application_id: int, format_number: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        application_id: int,
+        format_number: int,
+        upgrades: Mapping[int, Sequence[str]] | None = None,
+    ) -> None:
         self.path = path
         self.application_id = application_id
         self.format_number = format_number
+        self.upgrades = upgrades or {}
         self._log_path = path.with_name(f"{path.name}-wal")
         self._lock_path = path.with_name(f"{path.name}.lock")
         self._connection: sqlite3.Connection | None = None
@@ -173,22 +184,37 @@ class QueueFile:
             check_same_thread=False,
         )
         try:
-            self._check_header(connection)
+            if self._format_of(connection) in self.upgrades:
+                self._upgrade(connection)
             connection.execute(f"PRAGMA journal_size_limit = {LOG_KEPT_BYTES}").fetchall()
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _check_header(self, connection: sqlite3.Connection) -> None:
+    def _format_of(self, connection: sqlite3.Connection) -> int:
+        """The format of the file, if it is one that can be read or upgraded."""
         [(application_id,)] = connection.execute("PRAGMA application_id").fetchall()
         [(format_number,)] = connection.execute("PRAGMA user_version").fetchall()
         if application_id != self.application_id:
             raise QueueFileRefusedError(f"{self.path} is not a queue file; it is left as it is.")
-        if format_number != self.format_number:
+        if format_number != self.format_number and format_number not in self.upgrades:
             raise QueueFileRefusedError(
                 f"{self.path} has format {format_number}, but format {self.format_number} is read here."
             )
+        return int(format_number)
+
+    def _upgrade(self, connection: sqlite3.Connection) -> None:
+        with self._sole_writer():
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                for statement in self.upgrades.get(self._format_of(connection), ()):  # none: somebody was faster
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {self.format_number}")
+                connection.execute("COMMIT")
+            except BaseException:
+                _roll_back(connection)
+                raise
 
     def _disconnect(self) -> None:
         if self._connection is not None:

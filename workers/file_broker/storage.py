@@ -7,6 +7,11 @@ What is promised is on disk before the call returns (`durable`): a message accep
 claim, a renewal or an answer is written without waiting for the disk. It survives the death of any process;
 if a power loss undoes it, the message is delivered once more, which at-least-once delivery allows for. The
 order of the changes is kept in either case.
+
+The order is fair between groups (start-time fair queueing): each message has a `turn`, one more than that of
+the message of its group before it, or than the last one that was served if that is later. So whoever sends
+fifty messages uses up fifty turns, and a message of another group goes before most of them. Turns are counted
+for each queue and priority apart. Without groups it is the order of acceptance.
 """
 
 import json
@@ -18,21 +23,28 @@ from pathlib import Path
 from typing import Any
 
 from dramatiq import Message
+from dramatiq.common import dq_name, q_name
 
 from .clock import Clock
-from .errors import DeadLetterNotFoundError
+from .errors import DeadLetterNotFoundError, QueueFullError
 from .queue_file import QueueFile
 
 APPLICATION_ID = 0x52445142  # "RDQB"
-FORMAT_NUMBER = 1
+FORMAT_NUMBER = 2
 
 # A message that was lost this often with its holder is delivered alone from then on. It may be what kills
 # its holders, and the messages beside it should not go to the dead letters with it.
 SUSPECT_AFTER = 2
 
 # `due_at` is 0 for a message that need not wait, so one index serves both kinds of queue: without delay
-# it orders by priority and age, with delay by due time. AUTOINCREMENT never gives a number twice, so a
+# it orders by priority and turn, with delay by due time. AUTOINCREMENT never gives a number twice, so a
 # late answer cannot hit another message. A retry keeps its message_id, so that is no key.
+_FAIRNESS = (
+    "CREATE INDEX messages_waiting ON messages (queue, due_at, priority, turn, id) WHERE owner IS NULL",
+    "CREATE INDEX messages_of_group ON messages (queue, grp, priority, turn)",
+    # The latest turn that was handed out.
+    "CREATE TABLE served (queue TEXT, priority INTEGER, turn INTEGER, PRIMARY KEY (queue, priority)) WITHOUT ROWID",
+)
 _SCHEMA = f"""
 CREATE TABLE messages (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -44,9 +56,11 @@ CREATE TABLE messages (
     deliveries INTEGER NOT NULL DEFAULT 0,  -- how often it was handed out
     history TEXT NOT NULL DEFAULT '[]',     -- JSON: what became of deliveries without an answer
     owner TEXT,                             -- who works on it
-    lease_until INTEGER                     -- ms since this boot
+    lease_until INTEGER,                    -- ms since this boot
+    grp TEXT NOT NULL DEFAULT '',           -- whose it is
+    turn INTEGER NOT NULL DEFAULT 0         -- its place in the fair order
 );
-CREATE INDEX messages_waiting ON messages (queue, due_at, priority, id) WHERE owner IS NULL;
+{";".join(_FAIRNESS)};
 CREATE INDEX messages_suspect ON messages (queue) WHERE owner IS NULL AND deliveries >= {SUSPECT_AFTER};
 CREATE INDEX messages_claimed ON messages (lease_until) WHERE owner IS NOT NULL;
 CREATE TABLE dead_letters (
@@ -63,12 +77,48 @@ CREATE INDEX dead_letters_by_age ON dead_letters (died_at);
 CREATE TABLE boot (id TEXT NOT NULL);       -- the boot that every lease belongs to
 INSERT INTO boot VALUES ('')
 """
+# What waits in a file of format 1 keeps its order, and its place before all that is accepted from now on.
+_UPGRADES: dict[int, Sequence[str]] = {
+    1: (
+        "ALTER TABLE messages ADD COLUMN grp TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE messages ADD COLUMN turn INTEGER NOT NULL DEFAULT 0",
+        "DROP INDEX messages_waiting",
+        *_FAIRNESS,
+    )
+}
 
 _WAITING = "owner IS NULL AND queue = :queue AND due_at <= :time_of_day"
 _EXPIRED = "owner IS NOT NULL AND lease_until <= :since_boot"
 _HELD = "id = :id AND owner = :owner AND deliveries = :deliveries"
 _IN_QUEUES = "queue IN (SELECT value FROM json_each(:queues))"
 
+_TURN = """
+1 + max(
+    coalesce((SELECT turn FROM served WHERE queue = :home AND priority = :priority), 0),
+    coalesce((SELECT max(turn) FROM messages WHERE queue = :home AND grp = :group AND priority = :priority), 0),
+    coalesce((SELECT max(turn) FROM messages WHERE queue = :delayed AND grp = :group AND priority = :priority), 0)
+)
+"""
+_ENQUEUE = f"""
+INSERT INTO messages (queue, message_id, due_at, priority, body, grp, turn)
+VALUES (:queue, :message_id, :due_at, :priority, :body, :group, {_TURN})
+RETURNING id
+"""
+_REQUEUE = f"""
+INSERT INTO messages (message_id, queue, due_at, priority, body, history, grp, turn)
+SELECT message_id, queue, :due_at, :priority, :body, json_insert(history, '$[#]', json(:event)), :group, {_TURN}
+FROM dead_letters WHERE id = :id
+RETURNING id
+"""
+# What goes after a message takes no room from it.
+_IN_THE_WAY = """
+SELECT count(*), count(*) FILTER (WHERE grp = :group) FROM messages
+WHERE queue IN (:home, :delayed) AND priority <= :priority
+"""
+_SERVE = """
+INSERT INTO served (queue, priority, turn) VALUES (?, ?, ?)
+ON CONFLICT (queue, priority) DO UPDATE SET turn = max(turn, excluded.turn)
+"""
 _LOOK = f"""
 SELECT
     EXISTS (SELECT 1 FROM messages WHERE {_WAITING}),
@@ -81,16 +131,16 @@ _CLAIM = f"""
 UPDATE messages SET owner = :owner, lease_until = :lease_until, deliveries = deliveries + 1
 WHERE id IN (
     SELECT id FROM messages WHERE {_WAITING} AND (deliveries >= {SUSPECT_AFTER}) = :suspect
-    ORDER BY due_at, priority, id LIMIT :limit
+    ORDER BY due_at, priority, turn, id LIMIT :limit
 )
-RETURNING due_at, priority, id, message_id, body, deliveries
+RETURNING due_at, priority, turn, id, message_id, body, deliveries
 """
 _BURY = """
 INSERT INTO dead_letters (id, message_id, queue, body, deliveries, history, reason, died_at)
 SELECT id, message_id, queue, coalesce(:body, body), deliveries, history, :reason, :time_of_day
 FROM messages WHERE id = :id
 """
-# A due message keeps its number, and with it its place before whatever was accepted after it.
+# A due message keeps its turn and number, and with them its place before what was accepted after it.
 _RELEASE = f"""
 UPDATE messages SET queue = :to, due_at = 0 WHERE id IN (SELECT id FROM messages WHERE {_WAITING})
 """
@@ -109,6 +159,14 @@ SELECT
     (SELECT count(*) FROM dead_letters WHERE {_IN_QUEUES})
 FROM messages WHERE {_IN_QUEUES}
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """How many messages a queue takes, waiting, delayed and held: of all groups, and of each. None: any number."""
+
+    of_all: int | None = None
+    of_group: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +224,7 @@ class Storage:
         self.max_deliveries = max_deliveries
         self.reserved_bytes = reserved_bytes
         self.clock = clock or Clock()
-        self._file = QueueFile(path, application_id=APPLICATION_ID, format_number=FORMAT_NUMBER)
+        self._file = QueueFile(path, application_id=APPLICATION_ID, format_number=FORMAT_NUMBER, upgrades=_UPGRADES)
         self._file.create(_SCHEMA)
         self._file.check()
         self._adopt_boot()
@@ -177,19 +235,35 @@ class Storage:
 
     # -- messages ---------------------------------------------------------------------------------------
 
-    def enqueue(self, queue: str, message_id: str, body: bytes, *, priority: int = 0, due_at: int = 0) -> int:
+    def enqueue(
+        self,
+        queue: str,
+        message_id: str,
+        body: bytes,
+        *,
+        priority: int = 0,
+        due_at: int = 0,
+        group: str = "",
+        bound: Bound | None = None,
+    ) -> int:
         """Add a message and return its number. It is on disk when this returns.
 
-        Raises QueueDiskFullError before the disk is really full, so that claims and answers, by which the
-        queue grows shorter, can still be written.
+        Raises QueueFullError if the queue has as many messages as `bound` allows, which holds exactly, whoever
+        else adds some. Raises QueueDiskFullError before the disk is really full, so that claims and answers, by
+        which the queue grows shorter, can still be written.
         """
         self._file.check_room(self.reserved_bytes)
+        place = _place(queue, group, priority)
+        message = {"queue": queue, "message_id": message_id, "due_at": due_at, "body": body}
         with self._file.transaction(durable=True) as connection:
-            [(number,)] = connection.execute(
-                "INSERT INTO messages (queue, message_id, due_at, priority, body) VALUES (?, ?, ?, ?, ?) RETURNING id",
-                (queue, message_id, due_at, priority, body),
-            ).fetchall()
+            if bound is not None:
+                _check_bound(bound, connection.execute(_IN_THE_WAY, place).fetchall())
+            [(number,)] = connection.execute(_ENQUEUE, place | message).fetchall()
         return int(number)
+
+    def check_bound(self, queue: str, bound: Bound, *, group: str, priority: int) -> None:
+        """Raise QueueFullError if `enqueue` would do so now. Takes no lock."""
+        _check_bound(bound, self._file.read(_IN_THE_WAY, _place(queue, group, priority)))
 
     def claim(self, queue: str, owner: str, *, limit: int, lease_ms: int, alone: bool = False) -> list[Claim]:
         """Take up to `limit` due messages, in the order of the queue, for `lease_ms` milliseconds.
@@ -216,8 +290,10 @@ class Storage:
             "limit": 1 if suspect else limit,
         }
         with self._file.transaction(durable=False) as connection:
-            rows = connection.execute(_CLAIM, now | terms).fetchall()
-        return [Claim(id_, message_id, owner, count, body) for *_, id_, message_id, body, count in sorted(rows)]
+            rows = sorted(connection.execute(_CLAIM, now | terms).fetchall())
+            served = {priority: turn for _, priority, turn, *_ in rows}  # the last of each: rows are in order
+            connection.executemany(_SERVE, [(queue, priority, turn) for priority, turn in served.items()])
+        return [Claim(id_, message_id, owner, count, body) for *_, id_, message_id, body, count in rows]
 
     def renew(self, owner: str, numbers: Iterable[int], *, lease_ms: int) -> set[int]:
         """Make these leases run out `lease_ms` from now; return the messages that `owner` still has."""
@@ -303,16 +379,15 @@ class Storage:
             return letter
         raise DeadLetterNotFoundError(f"There is no dead letter {number}.")
 
-    def requeue_dead_letter(self, number: int, body: bytes, *, priority: int = 0, due_at: int = 0) -> int:
+    def requeue_dead_letter(
+        self, number: int, body: bytes, *, priority: int = 0, due_at: int = 0, group: str = ""
+    ) -> int:
         """Deliver a dead letter again, as `body`; return its new number. Raises DeadLetterNotFoundError."""
+        place = _place(self.dead_letter(number).queue, group, priority)
         event = self._event("requeued from the dead letters")
         with self._file.transaction(durable=True) as connection:
-            rows = connection.execute(
-                "INSERT INTO messages (message_id, queue, due_at, priority, body, history)"
-                " SELECT message_id, queue, ?, ?, ?, json_insert(history, '$[#]', json(?))"
-                " FROM dead_letters WHERE id = ? RETURNING id",
-                (due_at, priority, body, event, number),
-            ).fetchall()
+            terms = place | {"id": number, "due_at": due_at, "body": body, "event": event}
+            rows = connection.execute(_REQUEUE, terms).fetchall()
             _remove_dead_letter(connection, number)
         return int(rows[0][0])
 
@@ -400,6 +475,22 @@ def _dead_letter(
 ) -> DeadLetter:
     moment = datetime.fromtimestamp(died_at / 1000, UTC)
     return DeadLetter(number, message_id, queue, body, deliveries, reason, json.loads(history), moment)
+
+
+def _place(queue: str, group: str, priority: int) -> dict[str, Any]:
+    """What a message's turn depends on: a delayed one gets its turn in the queue that it moves to."""
+    home = q_name(queue)
+    return {"home": home, "delayed": dq_name(home), "group": group, "priority": priority}
+
+
+def _check_bound(bound: Bound, counted: list[tuple[int, int]]) -> None:
+    [(of_all, of_group)] = counted
+    if bound.of_all is not None and of_all >= bound.of_all:
+        raise QueueFullError(f"{of_all} messages are in the queue, and it takes {bound.of_all}.", of_all)
+    if bound.of_group is not None and of_group >= bound.of_group:
+        raise QueueFullError(
+            f"{of_group} messages of the same group are in the queue, and it takes {bound.of_group} of each.", of_group
+        )
 
 
 def _key(claim: Claim) -> dict[str, Any]:

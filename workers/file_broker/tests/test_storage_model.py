@@ -1,6 +1,7 @@
-"""Whatever is done in whatever order, no message is lost, and none is answered twice."""
+"""Whatever is done in whatever order, no message is lost, none is answered twice, and the order is the fair one."""
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -16,7 +17,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from workers.file_broker.storage import Claim, Storage
+from workers.file_broker.storage import SUSPECT_AFTER, Claim, Storage
 
 from .support import SetClock
 
@@ -24,10 +25,28 @@ LEASE_MS = 1000
 MAX_DELIVERIES = 3
 QUEUES = st.sampled_from(["q", "p"])
 OWNERS = st.sampled_from(["a", "b", "c"])
+GROUPS = st.sampled_from(["", "A", "B"])
+
+
+@dataclass
+class Place:
+    """What a message's place in its queue follows from."""
+
+    queue: str
+    group: str
+    priority: int
+    due_at: int
+    turn: int
+    number: int
+    deliveries: int = 0
+
+    @property
+    def rank(self) -> tuple[int, int, int, int]:
+        return self.due_at, self.priority, self.turn, self.number
 
 
 class QueueModel(RuleBasedStateMachine):
-    """Compares the storage with sets of message ids: accepted, answered, dead."""
+    """Compares the storage with sets of message ids (accepted, answered, dead), and its order with their places."""
 
     claims: Bundle[Claim] = Bundle("claims")
 
@@ -41,6 +60,8 @@ class QueueModel(RuleBasedStateMachine):
         self.dead: set[str] = set()
         self.held: dict[str, Claim] = {}  # message id -> the claim that may answer
         self.lease_until: dict[str, int] = {}
+        self.places: dict[str, Place] = {}  # of what is in a queue
+        self.served: dict[tuple[str, int], int] = {}  # queue and priority -> the latest turn handed out
 
     def opened(self) -> Storage:
         return Storage(Path(self.folder.name) / "queue", max_deliveries=MAX_DELIVERIES, clock=self.clock)
@@ -59,23 +80,56 @@ class QueueModel(RuleBasedStateMachine):
                 claim = self.held.pop(message_id)
                 del self.lease_until[message_id]
                 if claim.deliveries >= MAX_DELIVERIES:
-                    self.dead.add(message_id)
+                    self.bury(message_id)
 
     def drop(self, message_id: str) -> None:
         del self.held[message_id], self.lease_until[message_id]
 
-    @rule(queue=QUEUES, priority=st.integers(-1, 1), delay=st.sampled_from([0, 0, 500]))
-    def enqueue(self, queue: str, priority: int, delay: int) -> None:
+    def bury(self, message_id: str) -> None:
+        self.dead.add(message_id)
+        del self.places[message_id]
+
+    def place(self, message_id: str, queue: str, group: str, priority: int, due_at: int, number: int) -> None:
+        """Its turn comes after those of its group that are in the queue, and is not over yet."""
+        mates = [
+            place.turn
+            for place in self.places.values()
+            if (place.queue, place.group, place.priority) == (queue, group, priority)
+        ]
+        turn = 1 + max([self.served.get((queue, priority), 0), *mates])
+        self.places[message_id] = Place(queue, group, priority, due_at, turn, number)
+
+    def next_in(self, queue: str, *, limit: int, alone: bool) -> list[str]:
+        """The messages that are to be handed out, in their order."""
+        waiting = {
+            message_id: place
+            for message_id, place in self.places.items()
+            if place.queue == queue and message_id not in self.held and place.due_at <= self.clock.unix_ms
+        }
+        order = sorted(waiting, key=lambda message_id: waiting[message_id].rank)
+        suspects = [message_id for message_id in order if waiting[message_id].deliveries >= SUSPECT_AFTER]
+        if suspects:
+            return suspects[:1] if alone else []
+        return order[:limit]
+
+    @rule(queue=QUEUES, group=GROUPS, priority=st.integers(-1, 1), delay=st.sampled_from([0, 0, 500]))
+    def enqueue(self, queue: str, group: str, priority: int, delay: int) -> None:
         message_id = f"m{len(self.accepted)}"
         due_at = self.clock.unix_ms + delay if delay else 0
-        self.storage.enqueue(queue, message_id, b"", priority=priority, due_at=due_at)
+        number = self.storage.enqueue(queue, message_id, b"", priority=priority, due_at=due_at, group=group)
         self.accepted[message_id] = queue
+        self.place(message_id, queue, group, priority, due_at, number)
 
     @rule(target=claims, queue=QUEUES, owner=OWNERS, limit=st.integers(1, 3), alone=st.booleans())
     def claim(self, queue: str, owner: str, limit: int, alone: bool) -> MultipleResults[Claim]:
         claimed = self.storage.claim(queue, owner, limit=limit, lease_ms=LEASE_MS, alone=alone)
         self.take_back_expired()
+        assert [claim.message_id for claim in claimed] == self.next_in(queue, limit=limit, alone=alone)
         for claim in claimed:
+            place = self.places[claim.message_id]
+            place.deliveries += 1
+            turns = queue, place.priority
+            self.served[turns] = max(self.served.get(turns, 0), place.turn)
             assert claim.message_id not in self.held, "handed out while somebody holds it"
             assert claim.message_id not in self.answered | self.dead, "handed out after its answer"
             assert self.accepted[claim.message_id] == queue
@@ -93,6 +147,7 @@ class QueueModel(RuleBasedStateMachine):
             assert claim.message_id not in self.answered
             self.answered.add(claim.message_id)
             self.drop(claim.message_id)
+            del self.places[claim.message_id]
 
     @rule(claim=claims)
     def ack_and_keep_the_claim(self, claim: Claim) -> None:
@@ -103,7 +158,7 @@ class QueueModel(RuleBasedStateMachine):
         accepted = self.storage.reject(claim, "no")
         assert accepted == self.may_answer(claim)
         if accepted:
-            self.dead.add(claim.message_id)
+            self.bury(claim.message_id)
             self.drop(claim.message_id)
 
     @rule(claim=claims)
@@ -112,6 +167,7 @@ class QueueModel(RuleBasedStateMachine):
         assert given == int(self.may_answer(claim))
         if given:
             self.drop(claim.message_id)
+            self.places[claim.message_id].deliveries -= 1
 
     @rule(owner=OWNERS)
     def renew(self, owner: str) -> None:
@@ -147,8 +203,9 @@ class QueueModel(RuleBasedStateMachine):
     def requeue_dead_letter(self, data: st.DataObject) -> None:
         message_id = data.draw(st.sampled_from(sorted(self.dead)))
         [letter] = [letter for letter in self.storage.dead_letters(["q", "p"]) if letter.message_id == message_id]
-        self.storage.requeue_dead_letter(letter.id, letter.body)
+        number = self.storage.requeue_dead_letter(letter.id, letter.body, group="A")
         self.dead.discard(message_id)
+        self.place(message_id, letter.queue, "A", priority=0, due_at=0, number=number)
 
     @invariant()
     def nothing_is_lost(self) -> None:
