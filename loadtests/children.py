@@ -69,6 +69,10 @@ class Children:
             memory_mb=self._memory.peak_mb,
         )
 
+    def bare_ms(self, part: Path) -> float:
+        """Milliseconds of the bare kernel on `part`, once. Raises what `Sandbox.run` does."""
+        return float(self._sandbox.run(BARE, {"path": str(part.absolute())}, self._limits)["ms"])
+
     def close(self) -> None:
         """End the fork server."""
         self._sandbox.close()

@@ -1,0 +1,1 @@
+"""The rows of the load test: each measures one thing on a running stack, and returns what it found."""
