@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from pickle import PickleBuffer
 from typing import BinaryIO
 
 from filelock import FileLock, Timeout
@@ -78,7 +79,14 @@ class ContentCache:
         staged = path.with_name(f".{key}.{secrets.token_hex(6)}.tmp")
         try:
             self.folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
-            with staged.open("xb", buffering=0) as file:
+            opened = staged.open("xb", buffering=0)
+        except OSError as error:
+            log.warning("not kept in the cache", extra={"key": key, "error": str(error)})
+            with suppress(EntryTooLargeError), Path(os.devnull).open("wb", buffering=0) as nowhere:
+                yield Entry(nowhere, limit - _CHECKSUM_BYTES)
+            return
+        try:
+            with opened as file:
                 entry = Entry(file, limit - _CHECKSUM_BYTES)
                 yield entry
                 entry.close()
@@ -175,24 +183,24 @@ class Entry:
         self._left = most
         self._checksum = hashlib.sha256()
 
-    def write(self, piece: bytes | memoryview) -> int:
+    def write(self, piece: bytes | memoryview | PickleBuffer) -> int:
         """Append `piece`. Raises EntryTooLargeError, and OSError where the disk refuses."""
-        self._left -= len(memoryview(piece).cast("B"))
+        content = PickleBuffer(piece).raw()
+        self._left -= len(content)
         if self._left < 0:
             raise EntryTooLargeError
-        self._checksum.update(piece)
-        self._write_all(piece)
-        return len(piece)
+        self._checksum.update(content)
+        self._write_all(content)
+        return len(content)
 
     def close(self) -> None:
         """Append the checksum; nothing is written after that."""
-        self._write_all(self._checksum.digest())
+        self._write_all(memoryview(self._checksum.digest()))
         _mark_used(self._file.fileno())
 
-    def _write_all(self, piece: bytes | memoryview) -> None:
-        rest = memoryview(piece).cast("B")
-        while rest:
-            rest = rest[self._file.write(rest) :]
+    def _write_all(self, content: memoryview) -> None:
+        while content:
+            content = content[self._file.write(content) :]
 
 
 def _mark_used(descriptor: int) -> None:

@@ -238,3 +238,13 @@ def test_who_waited_long_enough_goes_on_without_a_turn(tmp_path: Path) -> None:
     assert hanging.poll() is None
     hanging.communicate("go\n", timeout=60)
     assert cache.get("key") == b"content"
+
+
+@pytest.mark.parametrize("content", [b"x", bytes(2000)])
+def test_a_folder_that_cannot_be_made_is_a_miss(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "cache").write_text("not a folder")
+    cache = ContentCache(tmp_path / "cache", 1000)
+    cache.put("a", content)
+    assert cache.get("a") is None
+    with pytest.raises(ZeroDivisionError), cache.adding("a"):
+        raise ZeroDivisionError
