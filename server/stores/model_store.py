@@ -170,8 +170,8 @@ class ModelStore:
             self._documents.remove_locked(model_log, MODEL, lambda: move_away(self.data, model_id), who=who)
             index.unlink(missing_ok=True)
         try:
-            _forget(self.data, model)
             leave_only_the_log(self.data, model_id)
+            _forget(self.data, model)
         except OSError as error:
             log.warning("the sweep will remove the rest", extra={"model_id": model_id, "error": str(error)})
 

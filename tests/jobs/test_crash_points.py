@@ -1,5 +1,6 @@
 """Killed at any step, any number of times, every job ends once, with one run."""
 
+import json
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -116,14 +117,17 @@ parts = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=4)
 @settings(max_examples=60, deadline=None)
 @given(asked=parts, killed=crashes)
 def test_every_job_ends_once_with_one_run(asked: list[str], killed: list[tuple[str, int, bool]]) -> None:
-    reviewing = mock.Mock(run=lambda *_, **__: {"findings": []})
+    engine = "none yet"  # each life has another: a worker that was restarted may be a newer one
+    reviewing = mock.Mock(run=lambda *_, **__: {"findings": [], "by": engine})
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         stack.enter_context(impatient())
         stack.enter_context(mock.patch.object(actors, "sandbox", lambda: reviewing))
+        stack.enter_context(mock.patch.object(actors, "engine_digest", lambda _rules: engine))
         configuration = Settings(data_dir=Path(folder) / "data")
         wanted = list(asked)
         deaths = 0
         for number, (step, occurrence, after) in enumerate(killed):
+            engine = f"that of life {number}"
             with life(configuration, number) as installation, killed_at(step, occurrence, after=after):
                 try:
                     while wanted:
@@ -132,6 +136,7 @@ def test_every_job_ends_once_with_one_run(asked: list[str], killed: list[tuple[s
                     work(installation)
                 except Killed:
                     deaths += 1
+        engine = "the last"
         with life(configuration, len(killed)) as installation:
             while wanted:
                 ask(installation, wanted.pop())
@@ -153,8 +158,18 @@ def check(installation: Installation, deaths: int) -> None:
         else:
             assert job.state in (JobState.SUCCEEDED, JobState.DEAD), job.history
         assert (job.id in installation.run_ids(job)) == (job.state is JobState.SUCCEEDED)
+        if job.run_id:
+            check_run(installation, job)
     assert isinstance(installation.broker, FileBroker)
     assert installation.broker.message_ids(actors.QUEUE) == set()
+
+
+def check_run(installation: Installation, job: Job) -> None:
+    """The run is by the engine that the job names, if it names one, and is sent as it is kept."""
+    run = installation.runs.get(job.model_id, job.id).review
+    assert job.engine in (None, run["by"])
+    sent = AnalysisRuns(installation.data, installation.settings.cache_mb).rendered(job.model_id, job.id)
+    assert json.loads(sent) == run
 
 
 def test_an_enqueue_that_fails_fails_the_job_and_leaves_nothing_to_reconcile(installation: Installation) -> None:

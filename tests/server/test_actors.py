@@ -1,7 +1,8 @@
 """The job itself: a real queue, a real Dramatiq worker and real sandbox children; only the engine is a stand-in."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -15,6 +16,7 @@ from server.settings import Settings
 from server.stores.dfm_review_jobs import Job, JobState
 from tests.server.conftest import step, wait_until, working
 from workers import actors
+from workers.engine_digest import engine_digest
 from workers.sandbox import ChildFailed, ChildLost, Sandbox
 
 
@@ -234,6 +236,43 @@ def test_a_job_that_was_cancelled_meanwhile_stays_so(
         actors.Reviewer(services.settings).run(job.id, "req-1")
     assert services.jobs.get(job.id).state is JobState.CANCELLED
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def attempt(services: Services, job: Job, meanwhile: Callable[[], object]) -> Job:
+    """The job after an attempt that makes a review by "us", while something else goes on."""
+
+    def run(*_: Any, **__: Any) -> dict[str, Any]:  # noqa: ANN401
+        meanwhile()
+        return {"by": "us"}
+
+    with mock.patch.object(actors, "sandbox", lambda: mock.Mock(run=run)):
+        actors.Reviewer(services.settings).run(job.id, "req-1")
+    return services.jobs.get(job.id)
+
+
+def test_a_job_names_the_engine_that_made_its_run(services: Services, client: TestClient) -> None:
+    job = attempt(services, create(services, upload(client, "good")), lambda: None)
+    assert job.engine == engine_digest("")
+    with mock.patch.object(services.runs, "get", side_effect=AssertionError("it is parsed")):
+        assert services.runs.rendered(job.model_id, job.id) == b'{"by":"us"}'
+
+
+def test_a_run_that_another_attempt_kept_is_by_an_unknown_engine(services: Services, client: TestClient) -> None:
+    job = create(services, upload(client, "good"))
+    done = attempt(services, job, lambda: services.runs.add(job.model_id, job.id, {"by": "the other"}, job_id=job.id))
+    assert (done.state, done.run_id, done.engine) == (JobState.SUCCEEDED, job.id, None)
+    assert services.runs.rendered(job.model_id, job.id) == b'{"by":"the other"}'
+
+
+def test_a_rule_file_that_changes_meanwhile_leaves_the_engine_unknown(
+    services: Services, client: TestClient, tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text("before")
+    services.settings = services.settings.model_copy(update={"rules_dir": str(rules)})
+    jobs = [create(services, upload(client, what)) for what in ("one", "other")]
+    assert attempt(services, jobs[0], lambda: None).engine == engine_digest(str(rules))
+    assert attempt(services, jobs[1], lambda: rules.write_text("after")).engine is None
 
 
 def test_the_broker_is_the_global_one(services: Services) -> None:
