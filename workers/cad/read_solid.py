@@ -9,10 +9,11 @@ import numpy as np
 from workers.cad import heal
 from workers.cad.binding import downcast, module, static
 from workers.cad.bounding_box import exact_box
+from workers.cad.mass_properties import Moments, moments_of_solid
 from workers.cad.part import Edges, Faces, Floats, Ints, Mesh, Part
 from workers.cad.shape_file import RE_EXPORT
 from workers.cad.tessellate import tessellate
-from workers.cad.topology import FaceGeometry, read_topology
+from workers.cad.topology import FaceGeometry, Written, read_topology
 from workers.cad.wall_probe import KernelWallProbe
 from workers.errors import PartError
 
@@ -45,18 +46,18 @@ def read_solid(solid: Any, origin: Origin) -> ReadSolid:  # noqa: ANN401
     Raises PartError if it encloses no volume or has a size that no part has.
     """
     diagonal = sane_diagonal(solid)
-    geometry, edges = read_topology(solid)
-    solid, geometry, edges, notes = _mended(solid, geometry, edges)
+    geometry, edges, written = read_topology(solid)
+    solid, geometry, edges, written, notes = _mended(solid, geometry, edges, written)
     mesh = tessellate(solid, geometry.shapes, diagonal)
     low, high = exact_box(geometry, mesh)
-    inside = _volume_of(solid)
-    if inside.Mass() < 0:
+    moments = moments_of_solid(geometry, edges, written)
+    if moments.volume < 0:
         solid = downcast("Solid")(solid.Reversed())
-        geometry, edges = read_topology(solid)
+        geometry, edges, _ = read_topology(solid)
         mesh = tessellate(solid, geometry.shapes, diagonal)
-        inside = _volume_of(solid)
+        moments = moments.turned()
         notes.append("Its faces looked inwards; they were turned.")
-    volume, area, centre, inertia = _mass_properties(solid, inside, float(np.prod(high - low)))
+    _check_sane(moments, float(np.prod(high - low)))
     part = Part(
         name=origin.name,
         sha256=origin.sha256,
@@ -65,10 +66,10 @@ def read_solid(solid: Any, origin: Origin) -> ReadSolid:  # noqa: ANN401
         bodies=1,
         low=low,
         high=high,
-        volume=volume,
-        area=area,
-        centre_of_mass=centre,
-        inertia=inertia,
+        volume=moments.volume,
+        area=moments.area,
+        centre_of_mass=moments.centre,
+        inertia=moments.inertia,
         faces=_faces(geometry, mesh),
         edges=edges,
         mesh=mesh,
@@ -100,7 +101,12 @@ def check_size(low: tuple[float, float, float], high: tuple[float, float, float]
     return math.hypot(*extent)
 
 
-def _mended(solid: Any, geometry: FaceGeometry, edges: Edges) -> tuple[Any, FaceGeometry, Edges, list[str]]:  # noqa: ANN401
+def _mended(
+    solid: Any,  # noqa: ANN401
+    geometry: FaceGeometry,
+    edges: Edges,
+    written: Written,
+) -> tuple[Any, FaceGeometry, Edges, Written, list[str]]:
     """The solid with the gaps between its faces sewn and tiny edges passed over, and what was done, or could not be."""
     notes = []
     if len(gaps := heal.unclosed(edges)):
@@ -112,12 +118,12 @@ def _mended(solid: Any, geometry: FaceGeometry, edges: Edges) -> tuple[Any, Face
             )
         else:
             solid = mended
-            geometry, edges = read_topology(solid)
+            geometry, edges, written = read_topology(solid)
             notes.append(f"It had {count}; its faces were sewn within {heal.SEWING_MM} mm.")
     if len(tiny := heal.tiny(edges)):
         geometry = replace(geometry, loops=heal.without(geometry.loops, tiny))
         notes.append(f"It has {_count(tiny, edges)} shorter than {heal.TINY_EDGE_MM} mm; they were passed over.")
-    return solid, geometry, edges, notes
+    return solid, geometry, edges, written, notes
 
 
 def _count(numbers: Ints, edges: Edges) -> str:
@@ -126,28 +132,14 @@ def _count(numbers: Ints, edges: Edges) -> str:
     return f"an edge {near}" if len(numbers) == 1 else f"{len(numbers)} edges (the first {near})"
 
 
-def _volume_of(solid: Any) -> Any:  # noqa: ANN401
-    properties = module("GProp").GProp_GProps()
-    static("BRepGProp", "BRepGProp", "VolumeProperties")(solid, properties)
-    return properties
-
-
-def _mass_properties(solid: Any, inside: Any, box_volume: float) -> tuple[float, float, Floats, Floats]:  # noqa: ANN401
-    """(volume mm3, area mm2, centre of mass, inertia about it) by the kernel's exact integration."""
-    skin = module("GProp").GProp_GProps()
-    static("BRepGProp", "BRepGProp", "SurfaceProperties")(solid, skin)
-    volume, area = inside.Mass(), skin.Mass()
-    if not 0 < volume <= box_volume * 1.001 or not 0 < area < float("inf"):
+def _check_sane(moments: Moments, box_volume: float) -> None:
+    if not 0 < moments.volume <= box_volume * 1.001 or not 0 < moments.area < float("inf"):
         raise PartError(
             "volume_not_sane",
-            f"The solid's volume comes out as {volume:.3g} mm3 in a box of {box_volume:.3g} mm3: "
+            f"The solid's volume comes out as {moments.volume:.3g} mm3 in a box of {box_volume:.3g} mm3: "
             "its faces do not enclose it properly.",
             "Heal the body in the CAD system (check for flipped, missing or crossing faces) and export it again.",
         )
-    centre = inside.CentreOfMass()
-    matrix = inside.MatrixOfInertia()
-    inertia = np.array([[matrix.Value(i, j) for j in (1, 2, 3)] for i in (1, 2, 3)])
-    return volume, area, np.array([centre.X(), centre.Y(), centre.Z()]), inertia
 
 
 def face_samples(mesh: Mesh, count: int) -> tuple[Floats, Floats, Floats]:

@@ -10,6 +10,7 @@ from workers.cad.part import Curve, Floats
 
 # Exporters that approximate keep to about a tenth of this; no tool cuts a difference so small.
 ON_SURFACE_MM = 1e-4
+EXACT_MM = 1e-10  # no more than rounding
 STEPS = 16
 
 
@@ -23,17 +24,17 @@ def elementary_of_spline(face: Any) -> Any | None:  # noqa: ANN401
     return None if found is None else module("GeomAdaptor").GeomAdaptor_Surface(found)
 
 
-def elementary_of_spline_edge(edge: Any) -> tuple[Curve, tuple[float, float, float], float]:  # noqa: ANN401
-    """(kind, centre, radius) of what the edge's spline curve is, to within ON_SURFACE_MM."""
+def elementary_of_spline_edge(edge: Any) -> tuple[Curve, tuple[float, float, float], float, bool]:  # noqa: ANN401
+    """(kind, centre, radius) of what the edge's spline curve is, to within ON_SURFACE_MM; whether it is just a line."""
     gp = module("gp")
     recognition = module("ShapeAnalysis").ShapeAnalysis_CanonicalRecognition(edge)
     line, circle = gp.gp_Lin(), gp.gp_Circ()
     if recognition.IsLine(ON_SURFACE_MM, line):
-        return Curve.LINE, (0.0, 0.0, 0.0), 0.0
+        return Curve.LINE, (0.0, 0.0, 0.0), 0.0, recognition.GetGap() < EXACT_MM
     if recognition.IsCircle(ON_SURFACE_MM, circle):
         centre = circle.Location()
-        return Curve.CIRCLE, (centre.X(), centre.Y(), centre.Z()), circle.Radius()
-    return Curve.OTHER, (0.0, 0.0, 0.0), 0.0
+        return Curve.CIRCLE, (centre.X(), centre.Y(), centre.Z()), circle.Radius(), False
+    return Curve.OTHER, (0.0, 0.0, 0.0), 0.0, False
 
 
 def turn_about(adaptor: Any, origin: Floats, axis: Floats) -> float:  # noqa: ANN401

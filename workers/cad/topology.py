@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workers.cad.binding import curve_on_surface, enum_value, module, new_shape_map, static
 from workers.cad.elementary import elementary_normals, unit
@@ -18,6 +19,8 @@ SMOOTH_DEGREES = 1.0
 FLATTEST = 1e-5  # 1/mm: less curved than this is no fillet
 ROLLING_BALL = 0.02  # how far, relatively, the curvature of a rolling ball's face may vary over it
 SINGULAR = 1e-12
+
+Bools = NDArray[np.bool_]
 
 
 @dataclass
@@ -37,8 +40,18 @@ class FaceGeometry:
     shapes: list[Any]
 
 
-def read_topology(shape: Any) -> tuple[FaceGeometry, Edges]:  # noqa: ANN401
-    """The faces of one solid in explorer order, and the edges between them."""
+@dataclass
+class Written:
+    """How the file writes what was read, as far as it tells whether a face's numbers and borders are all of it."""
+
+    faces: Bools  # (n,) elementary as written, rather than told from a spline or a sweep; no edge joins more than two
+    edges: Bools  # (m,) lines and circles, to the last digit, which run one way along one face and back along another
+    middle: Floats  # (3,) of the ends of all edges, each counted as often as it borders a face
+    turn: Floats  # (m,) whether its tangent has its first face to the left (+1), seen from outside, or not (-1)
+
+
+def read_topology(shape: Any) -> tuple[FaceGeometry, Edges, Written]:  # noqa: ANN401
+    """The faces of one solid in explorer order, the edges between them, and how both are written."""
     faces = explore(shape, "Face")
     surfaces = [_Surface(face) for face in faces]
     edges = _EdgeCollector(surfaces)
@@ -56,7 +69,7 @@ def read_topology(shape: Any) -> tuple[FaceGeometry, Edges]:  # noqa: ANN401
         loops=loops,
         shapes=faces,
     )
-    return geometry, edges.finish(geometry)
+    return geometry, edges.finish(geometry), edges.written()
 
 
 def _rows(vectors: list[tuple[float, float, float]]) -> Floats:
@@ -179,8 +192,10 @@ class _EdgeCollector:
         self.map = new_shape_map()
         self.faces: list[list[int]] = []
         self.normals: list[list[tuple[float, float, float] | None]] = []
-        self.turn: list[float] = []
+        self.turn: list[list[float]] = []
         self.rows: list[tuple[Any, ...]] = []
+        self.borders: list[int] = []
+        self.tips: dict[int, tuple[float, float, float]] = {}
 
     def add_face(self, index: int, face: Any) -> list[list[int]]:  # noqa: ANN401
         """Number the edges of `face`; returns its wires as lists of edge numbers, the outer one first."""
@@ -208,14 +223,16 @@ class _EdgeCollector:
             self.rows.append(_read_curve(edge))
             self.faces.append([])
             self.normals.append([])
-            self.turn.append(1.0)
+            self.turn.append([])
+            self.borders.append(0)
+            if self.rows[number][0] is None:
+                self.tips[number] = _vertex_of(edge)
+        self.borders[number] += 1
         return None if self.rows[number][0] is None else number
 
     def _add_side(self, number: int, index: int, edge: Any) -> None:  # noqa: ANN401
-        sides = self.faces[number]
-        if not sides:
-            self.turn[number] = -1.0 if edge.Orientation() == _REVERSED else 1.0
-        sides.append(index)
+        self.faces[number].append(index)
+        self.turn[number].append(-1.0 if edge.Orientation() == _REVERSED else 1.0)
         surface = self.surfaces[index]
         self.normals[number].append(_freeform_normal(surface, edge) if surface.kind == Surface.FREEFORM else None)
 
@@ -237,7 +254,7 @@ class _EdgeCollector:
         if manifold.any():
             first = self._normals(geometry, pairs[:, 0], middle, 0)
             second = self._normals(geometry, pairs[:, 1], middle, 1)
-            oriented = tangent * np.array(self.turn)[:, None]
+            oriented = tangent * self._first_turn()[:, None]
             inward = np.cross(first, oriented)
             sine, cosine = -np.einsum("ij,ij->i", second, inward), np.einsum("ij,ij->i", first, second)
             angle = np.where(manifold, np.degrees(np.arctan2(sine, cosine)), 0.0)
@@ -251,6 +268,28 @@ class _EdgeCollector:
             ]
             curvature = np.where(manifold, across[0] + across[1], 0.0)
         return Edges(pairs, bend, angle, curvature, kind, length, start, middle, end, tangent, centre, radius)
+
+    def written(self) -> Written:
+        """How the faces and the collected edges are written."""
+        faces = np.array([surface.elementary is surface.adaptor for surface in self.surfaces], dtype=bool)
+        for sides in self.faces:
+            faces[sides[2:]] = False
+        return Written(
+            faces,
+            np.array([row[8] and sorted(turn) == [-1.0, 1.0] for row, turn in zip(self.rows, self.turn, strict=True)]),
+            self._middle(),
+            self._first_turn(),
+        )
+
+    def _middle(self) -> Floats:
+        often = np.array(self.borders, dtype=float)
+        ends = _rows([row[2] for row in self.rows]) + _rows([row[4] for row in self.rows])
+        for number, tip in self.tips.items():
+            ends[number] = 2 * np.array(tip)
+        return np.asarray(often @ ends / max(1.0, 2 * often.sum()))
+
+    def _first_turn(self) -> Floats:
+        return np.array([turn[0] if turn else 1.0 for turn in self.turn])
 
     def _normals(self, geometry: FaceGeometry, face: Ints, point: Floats, side: int) -> Floats:
         """(m, 3) unit outward normals of each edge's face on one side, at `point`."""
@@ -300,13 +339,22 @@ def _edge_range(edge: Any) -> tuple[float, float]:  # noqa: ANN401
     return adaptor.FirstParameter(), adaptor.LastParameter()
 
 
+def _vertex_of(edge: Any) -> tuple[float, float, float]:  # noqa: ANN401
+    at = static("BRep", "BRep_Tool", "Pnt")(static("TopExp", "TopExp", "FirstVertex")(edge))
+    return at.X(), at.Y(), at.Z()
+
+
 def _read_curve(edge: Any) -> tuple[Any, ...]:  # noqa: ANN401
-    """(kind, length, start, middle, end, tangent, centre, radius); kind is None for a degenerated edge."""
+    """(kind, length, start, middle, end, tangent, centre, radius, whether it is just that).
+
+    The kind is None for a degenerated edge.
+    """
     zero = (0.0, 0.0, 0.0)
     if static("BRep", "BRep_Tool", "Degenerated")(edge):
-        return (None, 0.0, zero, zero, zero, zero, zero, 0.0)
+        return (None, 0.0, zero, zero, zero, zero, zero, 0.0, False)
     adaptor = module("BRepAdaptor").BRepAdaptor_Curve(edge)
     kind = _CURVES.get(adaptor.GetType(), Curve.OTHER)
+    is_exact = kind != Curve.OTHER
     first, last = adaptor.FirstParameter(), adaptor.LastParameter()
     gp = module("gp")
     at, direction = gp.gp_Pnt(), gp.gp_Vec()
@@ -324,10 +372,10 @@ def _read_curve(edge: Any) -> tuple[Any, ...]:  # noqa: ANN401
     else:
         length = static("GCPnts", "GCPnts_AbscissaPoint", "Length")(adaptor)
         if adaptor.GetType() in _SPLINE_CURVES:
-            kind, centre, radius = elementary_of_spline_edge(edge)
+            kind, centre, radius, is_exact = elementary_of_spline_edge(edge)
     return (
         kind, length, (start.X(), start.Y(), start.Z()), (at.X(), at.Y(), at.Z()),
-        (end.X(), end.Y(), end.Z()), tangent, centre, radius,
+        (end.X(), end.Y(), end.Z()), tangent, centre, radius, is_exact,
     )  # fmt: skip
 
 
