@@ -31,6 +31,7 @@ TITLES = {
     413: "Too large",
     415: "Unsupported media type",
     422: "Cannot be processed",
+    429: "Too many requests",
     500: "Internal error",
     503: "Not available",
     507: "Out of disk space",

@@ -64,6 +64,14 @@ class Settings(BaseSettings):
         pattern=r"^$|^file:///.|^rediss?://.|^amqps?://.",
         description="Queue of the jobs: `file:///…`, `redis://…` or `amqp://…`; empty for a file in the data folder.",
     )
+    max_queued_jobs: int = Field(
+        200,
+        ge=1,
+        description="Jobs that wait or are done at the same time; beyond that, new ones are answered 429 `queue_full`.",
+    )
+    max_queued_jobs_per_user: int = Field(
+        100, ge=1, description="The same, of those that one user asked for (with a file as the queue)."
+    )
     broker_lease_seconds: float = Field(
         15.0,
         gt=0,

@@ -117,7 +117,9 @@ def _self_check(target: str, payload: dict[str, Any]) -> SelfCheck:
 
 def _beat(settings: Settings, checks: dict[str, SelfCheck]) -> None:
     try:
-        worker_heartbeat.beat(settings, **checks)
+        worker_heartbeat.beat(
+            settings, children=settings.sandbox_children, mean_job_seconds=actors.pace().mean_seconds, **checks
+        )
     except OSError:
         logger.exception("Cannot give a sign of life.")
 

@@ -24,8 +24,10 @@ from server.stores.errors import (
 from server.stores.job_results import JobResults
 from server.stores.model_store import ModelStore
 from workers import brokers
-from workers.engine_digest import engine_digest
+from workers.engine_digest import engine_digest, geometry_digest
 from workers.errors import PartError
+from workers.file_broker import QueueFullError
+from workers.pace import Pace
 from workers.sandbox import (
     ChildCrashed,
     ChildFailed,
@@ -46,6 +48,8 @@ REVIEW = "workers.review:review_in_sandbox"
 PART_FACTS = "workers.part_facts:part_facts_in_sandbox"
 PRELOAD = ("workers.preload",)
 MAX_ATTEMPTS = 4
+# Facts are mostly measured before anybody asks for them, so they can wait for reviews that somebody asked for.
+REVIEW_PRIORITY, FACTS_PRIORITY = 0, 10
 
 # What a later attempt may get past: the child was killed, the machine was loaded, the disk was full, a lock
 # was held. All else would end the same way again.
@@ -60,18 +64,23 @@ def build_broker(settings: Settings) -> Broker:
     broker = brokers.build(settings)
     dramatiq.set_broker(broker)
     reviewer = Reviewer(settings)
-
-    @dramatiq.actor(
-        broker=broker,
-        queue_name=QUEUE,
-        min_backoff=500,
-        max_backoff=30_000,
+    options: dict[str, Any] = {
+        "broker": broker,
+        "queue_name": QUEUE,
+        "min_backoff": 500,
+        "max_backoff": 30_000,
         # Without a bound: the job counts its attempts, and one that could not even be begun (the disk is
         # full) was not an attempt.
-        retry_when=lambda _retries, error: isinstance(error, RETRYABLE),
-        time_limit=int(longest_attempt_seconds(settings) * 1000),
-    )
+        "retry_when": lambda _retries, error: isinstance(error, RETRYABLE),
+        "time_limit": int(longest_attempt_seconds(settings) * 1000),
+    }
+
+    @dramatiq.actor(priority=REVIEW_PRIORITY, **options)
     def run_review(job_id: str, request_id: str) -> None:
+        reviewer.run(job_id, request_id)
+
+    @dramatiq.actor(priority=FACTS_PRIORITY, **options)
+    def run_part_facts(job_id: str, request_id: str) -> None:
         reviewer.run(job_id, request_id)
 
     return broker
@@ -82,44 +91,81 @@ def longest_attempt_seconds(settings: Settings) -> float:
     return settings.sandbox_deadline_seconds + 60
 
 
-def enqueue_review(broker: Broker, job: Job) -> None:
-    """Ask a worker to do `job`; durable when this returns. Raises what the broker's `enqueue` raises."""
-    message: Message[None] = broker.get_actor("run_review").message(job.id, job.request_id)
-    # By this the reconciler finds out whether the job has a message.
-    broker.enqueue(message.copy(message_id=job.id))
+def enqueue_review(broker: Broker, job: Job, *, is_new: bool = False) -> None:
+    """Ask a worker to do `job`; durable when this returns. Raises what the broker's `enqueue` raises.
+
+    Only one that `is_new` may be refused because the queue is full.
+    """
+    message = _message(broker, job)
+    broker.enqueue(message.copy(options={"is_new": True}) if is_new else message)
+
+
+def _message(broker: Broker, job: Job) -> "Message[None]":
+    """The message for `job`: whoever asked for it has a turn of his own, and the reconciler knows it by its id."""
+    actor = broker.get_actor("run_review" if job.kind == "review" else "run_part_facts")
+    message: Message[None] = actor.message(job.id, job.request_id)
+    return message.copy(message_id=job.id, options={"group": job.identity})
 
 
 class NotQueuedError(Exception):
-    """A job could not be put on the queue; it is failed with `error`."""
+    """A job cannot be put on the queue; `job` is failed with `error`, or None if it was not even written down."""
 
-    def __init__(self, job: Job, error: JobError) -> None:
+    def __init__(self, error: JobError, job: Job | None = None) -> None:
         super().__init__(error.detail)
-        self.job = job
         self.error = error
+        self.job = job
 
 
-def put_on_queue(jobs: ReviewJobs, broker: Broker | None, job: Job) -> None:
+def check_room(settings: Settings, broker: Broker | None, job: Job) -> None:
+    """Raise NotQueuedError, from what the broker raised, if the queue would not take the new `job` now. Cheap.
+
+    For before it is written down; `put_on_queue` refuses it as well where others were faster.
+    """
+    try:
+        broker = _opened(broker)
+        brokers.check_room(broker, settings, _message(broker, job))
+    except Exception as cause:
+        raise NotQueuedError(_why_not_queued(cause)) from cause
+
+
+def put_on_queue(jobs: ReviewJobs, broker: Broker | None, job: Job, *, is_new: bool = True) -> None:
     """Have `job` done, which is written down already; durable when this returns.
 
     Raises NotQueuedError, from what the broker raised: whoever asked is told, so nobody else shall try.
     """
     try:
-        if broker is None:
-            raise ConnectionError("the queue could not be opened when the service started")
-        enqueue_review(broker, job)
+        enqueue_review(_opened(broker), job, is_new=is_new)
     except Exception as cause:
-        log.exception("the job cannot be put on the queue")
-        error = JobError(
-            code="not_queued",
-            title="The review could not be queued",
-            detail=f"The job could not be put on the queue: {cause}",
-            advice="Ask again; if that does not help, the operator should look at /readyz.",
-        )
+        error = _why_not_queued(cause)
         try:
             jobs.transition(job.id, JobState.FAILED, reason=error.detail, error=error)
         except (OSError, LockTimeoutError):
             log.exception("the job cannot be closed either; the reconciler will see to it")
-        raise NotQueuedError(job, error) from cause
+        raise NotQueuedError(error, job) from cause
+
+
+def _opened(broker: Broker | None) -> Broker:
+    if broker is None:
+        raise ConnectionError("the queue could not be opened when the service started")
+    return broker
+
+
+def _why_not_queued(cause: Exception) -> JobError:
+    if isinstance(cause, QueueFullError):
+        log.warning("the queue is full", extra={"reason": str(cause)})
+        return JobError(
+            code="queue_full",
+            title="Too many jobs wait already",
+            detail=f"The queue is full: {cause}",
+            advice="Ask again after as many seconds as Retry-After says.",
+        )
+    log.error("a job cannot be put on the queue", exc_info=cause)
+    return JobError(
+        code="not_queued",
+        title="The review could not be queued",
+        detail=f"The job could not be put on the queue: {cause}",
+        advice="Ask again; if that does not help, the operator should look at /readyz.",
+    )
 
 
 @lru_cache
@@ -128,14 +174,21 @@ def sandbox() -> Sandbox:
     return Sandbox(PRELOAD)
 
 
+@lru_cache
+def pace() -> Pace:
+    """How long jobs take in this process."""
+    return Pace()
+
+
 class Reviewer:
     """Does review jobs: part in, analysis run out. Doing a job twice has the effect of doing it once."""
 
     def __init__(self, settings: Settings) -> None:
-        data = DataFolder(settings.data_dir)
+        self.data = data = DataFolder(settings.data_dir)
         self.models = ModelStore(data)
         self.jobs = ReviewJobs(data)
         self.results = JobResults(data, settings.cache_mb)
+        self.cache_mb = settings.cache_mb
         self.rules_dir = settings.rules_dir
         # Before the engine is imported, so that it is never named newer than it is.
         engine_digest(self.rules_dir)
@@ -171,6 +224,8 @@ class Reviewer:
         try:
             timings = self._review(job)
             ended = JobState.SUCCEEDED
+            if timings:
+                pace().add(time.perf_counter() - started)
         except ChildStopped:
             ended = self.jobs.get(job.id).state
         except RETRYABLE as error:
@@ -206,6 +261,7 @@ class Reviewer:
             "limits": job.limits,
             "material": job.material,
             "rules": self.rules_dir,
+            "cache": self._geometry_cache(model.sha256),
         }
         try:
             result: dict[str, Any] = sandbox().run(
@@ -225,6 +281,18 @@ class Reviewer:
         self._succeed(job, engine if is_known else None)
         timings: dict[str, float] = result.get("timings_ms", {})
         return timings
+
+    def _geometry_cache(self, sha256: str) -> dict[str, Any] | None:
+        """Where the sandbox child keeps a part's geometry, as KeptGeometry reads it."""
+        if not self.cache_mb:
+            return None
+        return {
+            "folder": str(self.data.cache),
+            "max_bytes": self.cache_mb * 1024 * 1024,
+            "key": f"{sha256}-{geometry_digest()}",
+            # Then there is still time to make it.
+            "wait_seconds": self.limits.deadline_seconds / 2,
+        }
 
     def _succeed(self, job: Job, engine: str | None = None) -> JobState:
         """`engine` is None where an earlier attempt, perhaps by another engine, kept the result."""

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from dramatiq import Broker
+from dramatiq import Broker, Message
 
 from server.data_folder import DataFolder
 from server.settings import Settings
-from workers.file_broker import FileBroker
+from workers.file_broker import Bound, FileBroker, QueueFullError
 
 
 def build(settings: Settings) -> Broker:
@@ -29,7 +30,12 @@ def build(settings: Settings) -> Broker:
         return RabbitmqBroker(url=settings.broker_url, confirm_delivery=True)
     data = DataFolder(settings.data_dir)
     file = Path(unquote(urlsplit(settings.broker_url).path)) if settings.broker_url else data.queue
-    return FileBroker(file, lease_seconds=settings.broker_lease_seconds, wake_folder=data.queue_wake)
+    return FileBroker(
+        file,
+        lease_seconds=settings.broker_lease_seconds,
+        bound=Bound(of_all=settings.max_queued_jobs, of_group=settings.max_queued_jobs_per_user),
+        wake_folder=data.queue_wake,
+    )
 
 
 def can_be_asked(broker: Broker) -> bool:
@@ -54,6 +60,27 @@ def dead_letter_counts(broker: Broker, queue: str) -> Counter[str]:
     return Counter(letter.message_id for letter in letters)
 
 
+def check_room(broker: Broker, settings: Settings, message: "Message[Any]") -> None:
+    """Raise QueueFullError if the queue has as many messages already as it may have before this new one.
+
+    Redis and RabbitMQ know no groups, and are not asked again when the message is sent: of several who ask in the
+    same moment, some may be let in beyond the bound. Raises what the broker's client raises, too.
+    """
+    if isinstance(broker, FileBroker):
+        broker.check_room(message)
+        return
+    waiting = _waiting_in(broker, message.queue_name)
+    if waiting >= settings.max_queued_jobs:
+        raise QueueFullError(f"{waiting} messages are in it, and it takes {settings.max_queued_jobs}.", waiting)
+
+
+def _waiting_in(broker: Broker, queue: str) -> int:
+    if hasattr(broker, "get_queue_message_counts"):  # RabbitMQ
+        waiting, delayed, _dead = broker.get_queue_message_counts(queue)
+        return int(waiting + delayed)
+    return int(broker.do_qsize(queue))  # type: ignore[attr-defined]  # Redis
+
+
 def state_of(broker: Broker, queue: str) -> str:
     """How full `queue` is, in words. Raises what the broker's client raises when it cannot be reached."""
     if isinstance(broker, FileBroker):
@@ -62,7 +89,7 @@ def state_of(broker: Broker, queue: str) -> str:
     if hasattr(broker, "get_queue_message_counts"):  # RabbitMQ
         waiting, delayed, _dead = broker.get_queue_message_counts(queue)
         return f"{waiting} waiting, {delayed} delayed"
-    return f"{broker.do_qsize(queue)} waiting, delayed or held"  # type: ignore[attr-defined]  # Redis
+    return f"{_waiting_in(broker, queue)} waiting, delayed or held"
 
 
 def purge_dead_letters(broker: Broker, queue: str, message_id: str) -> None:

@@ -14,7 +14,7 @@ def retry(jobs: ReviewJobs, broker: Broker | None, job_id: str, *, by: str) -> J
     if broker is not None and jobs.get(job_id).is_dead_letter:
         brokers.purge_dead_letters(broker, actors.QUEUE, job_id)
     job = jobs.bring_back(job_id, reason=f"retried by {by}")
-    actors.put_on_queue(jobs, broker, job)
+    actors.put_on_queue(jobs, broker, job, is_new=False)
     return job
 
 

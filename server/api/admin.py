@@ -46,7 +46,7 @@ def retry_job(job_id: JobId, services: ServicesDep, identity: IdentityDep, respo
     except (IllegalTransitionError, JobUnderWayError) as refused:
         raise _refused(job_id, refused) from None
     except NotQueuedError as error:
-        raise problem_of_queue(error) from error
+        raise problem_of_queue(error, services.settings) from error
     except BrokerError as error:
         raise _queue_unusable(error) from error
     response.headers["Location"] = f"/api/jobs/{job_id}"

@@ -1,5 +1,6 @@
 """How a request for work is answered: with the job, with what came of it once it ended, or with a problem."""
 
+import math
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -8,19 +9,32 @@ from server import problems
 from server.prefer import Prefer
 from server.problems import Problem
 from server.services import Services
+from server.settings import Settings
 from server.stores.dfm_review_jobs import Job, JobError, JobState
+from server.stores.worker_heartbeat import jobs_per_second
 from workers.actors import NotQueuedError
-from workers.file_broker import QueueDiskFullError
+from workers.file_broker import QueueDiskFullError, QueueFullError
+
+_SHORTEST_RETRY, _LONGEST_RETRY = 1, 120  # seconds
+_ASSUMED_JOB_SECONDS = 1.0  # until a worker has done one
 
 
-def problem_of_queue(error: NotQueuedError) -> Problem:
+def problem_of_queue(error: NotQueuedError, settings: Settings) -> Problem:
     """The problem for a job that could not be put on the queue."""
     cause = error.__cause__
     if isinstance(cause, QueueDiskFullError) or (cause and problems.is_disk_full(cause)):
         return problems.disk_full()
     why = error.error
-    headers = {"Retry-After": "5"}
-    return Problem(503, why.code, why.detail, title=why.title, advice=why.advice, job=error.job.id, headers=headers)
+    seconds = _seconds_for(cause.waiting, settings) if isinstance(cause, QueueFullError) else 5
+    members = {"advice": why.advice, "job": error.job.id if error.job else None}
+    headers = {"Retry-After": str(seconds)}
+    return Problem(_STATUS[why.code], why.code, why.detail, title=why.title, headers=headers, **members)
+
+
+def _seconds_for(jobs: int, settings: Settings) -> int:
+    """About how long so many jobs take, within what is sensible to tell a client."""
+    rate = jobs_per_second(settings) or settings.sandbox_children / _ASSUMED_JOB_SECONDS
+    return max(_SHORTEST_RETRY, min(_LONGEST_RETRY, math.ceil(jobs / rate)))
 
 
 async def wait_for(services: Services, job: Job, preferences: Prefer) -> Job | None:
@@ -64,6 +78,7 @@ _STATUS = {
     "internal_error": 500,
     "storage_error": 500,
     "not_queued": 503,
+    "queue_full": 429,
     "model_removed": 404,
     "rules_not_usable": 503,
 }
@@ -80,4 +95,5 @@ def problem_of(job: Job) -> Problem:
         return Problem(409, "job_cancelled", f"Job {job.id} was cancelled.", job=job.id)
     members: dict[str, Any] = {"advice": job.error.advice, "job": job.id}
     status = _STATUS.get(job.error.code, 422)
-    return Problem(status, job.error.code, job.error.detail, title=job.error.title, **members)
+    headers = {"Retry-After": "5"} if status == 429 else None
+    return Problem(status, job.error.code, job.error.detail, title=job.error.title, headers=headers, **members)

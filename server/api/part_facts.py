@@ -1,6 +1,7 @@
 """Part facts: what was measured of a part, each with how, how surely and where."""
 
 import logging
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Request, Response
@@ -22,7 +23,7 @@ from server.stores.dfm_review_jobs import Job, JobState
 from server.stores.documents import Document
 from server.stores.errors import DamagedDocumentError, NotFoundError
 from server.stores.part_facts import MeasuredFacts
-from workers.actors import NotQueuedError, put_on_queue
+from workers.actors import NotQueuedError, check_room, put_on_queue
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ router = APIRouter(
     prefix="/api/models/{model_id}/part-facts",
     tags=["part facts"],
     dependencies=[needs_token],
-    responses=responses(401, 404, 409, 422, 500, 503, 507),
+    responses=responses(401, 404, 409, 422, 429, 500, 503, 507),
 )
 
 PreferHeader = Annotated[
@@ -122,15 +123,25 @@ def ask_for_facts(services: Services, model_id: str, request_id: str, identity: 
 
     Raises Problem if it cannot be queued.
     """
+    try:
+        return _ask(services, model_id, request_id, identity)
+    except NotQueuedError as error:
+        raise problem_of_queue(error, services.settings) from error
+
+
+def _ask(services: Services, model_id: str, request_id: str, identity: str) -> Job:
     job, is_new = services.jobs.ask(
-        model_id, DEFAULT_PROCESS, DEFAULT_LIMITS, request_id=request_id, identity=identity, kind="part_facts"
+        model_id,
+        DEFAULT_PROCESS,
+        DEFAULT_LIMITS,
+        request_id=request_id,
+        identity=identity,
+        kind="part_facts",
+        check=partial(check_room, services.settings, services.broker),
     )
     if is_new:
         with log_ids(job_id=job.id):
-            try:
-                put_on_queue(services.jobs, services.broker, job)
-            except NotQueuedError as error:
-                raise problem_of_queue(error) from error
+            put_on_queue(services.jobs, services.broker, job)
             log.info("part facts asked for")
     return job
 
@@ -138,7 +149,9 @@ def ask_for_facts(services: Services, model_id: str, request_id: str, identity: 
 def warm_up(services: Services, model_id: str, request_id: str, identity: str) -> None:
     """Have the facts of a new model measured before anybody asks; what goes wrong with that is only logged."""
     try:
-        ask_for_facts(services, model_id, request_id, identity)
+        _ask(services, model_id, request_id, identity)
+    except NotQueuedError as error:
+        log.info("the facts are not measured ahead", extra={"reason": str(error)})
     except Exception:
         log.exception("the facts are not measured ahead; who asks for them has them measured")
 

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
@@ -19,7 +20,7 @@ from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Mat
 from server.services import Services
 from server.stores.dfm_review_jobs import Job, JobState
 from server.stores.errors import DamagedDocumentError, NewerDocumentError, NotFoundError
-from workers.actors import NotQueuedError, put_on_queue
+from workers.actors import NotQueuedError, check_room, put_on_queue
 from workers.engine_digest import engine_digest
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ _CACHE_STATUS = {
                 "Vary": _STRING,
             },
         },
-        **responses(400, 409, 413, 422, 507),
+        **responses(400, 409, 413, 422, 429, 507),
     },
 )
 async def review_model(
@@ -152,7 +153,10 @@ def _find_or_ask(
         review = _kept(services, latest) if latest and not anew else None
         if latest and review is not None:
             return _Found(latest, review=review)
-        job, is_new = _ask(services, model_id, wanted, request_id, identity, latest)
+        try:
+            job, is_new = _ask(services, model_id, wanted, request_id, identity, latest)
+        except NotQueuedError as error:
+            raise problem_of_queue(error, services.settings) from error
         return _Found(job, is_new)
     return _Found(latest)
 
@@ -184,7 +188,8 @@ def _ask(
 ) -> tuple[Job, bool]:
     """The job for this review, and whether it is new: one that was asked for since `ended` was the latest will do.
 
-    The intent is written down, then the job is put on the queue; one that cannot be queued is closed.
+    The intent is written down, then the job is put on the queue; one that cannot be queued is closed. Raises
+    NotQueuedError then, and where the queue is seen to be full before anything is written.
     """
     _check_known(wanted, services.settings.rules_dir)
     job, is_new = services.jobs.ask(
@@ -195,15 +200,13 @@ def _ask(
         request_id=request_id,
         identity=identity,
         shares=lambda latest: ended is None or latest.id != ended.id,
+        check=partial(check_room, services.settings, services.broker),
     )
     with log_ids(job_id=job.id):
         if not is_new:
             log.info("the review is under way already", extra={"asked_first_by_request": job.request_id})
             return job, False
-        try:
-            put_on_queue(services.jobs, services.broker, job)
-        except NotQueuedError as error:
-            raise problem_of_queue(error) from error
+        put_on_queue(services.jobs, services.broker, job)
         log.info("review asked for", extra={"configuration": f"{job.process}/{job.limits}"})
     return job, True
 

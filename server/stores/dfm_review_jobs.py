@@ -178,11 +178,12 @@ class ReviewJobs:
         material: Material | None = None,
         kind: JobKind = "review",
         shares: Callable[[Job], bool] = lambda latest: not latest.state.is_final,
+        check: Callable[[Job], None] = lambda _new: None,
     ) -> tuple[Job, bool]:
         """The job for this review, and whether it is new: the latest one is taken if `shares` says so of it, which
-        is while it is under way.
+        is while it is under way. Nothing is written down of a new one that `check` raises anything about.
 
-        Raises NotFoundError for the model too.
+        Raises NotFoundError for the model too, and what `check` raises.
         """
         with self._in_flight(model_id) as in_flight:
             job = _new_job(model_id, process, limits, material, request_id=request_id, identity=identity)
@@ -190,6 +191,7 @@ class ReviewJobs:
             latest = self._named(in_flight, _configuration(job))
             if latest is not None and shares(latest):
                 return latest, False
+            check(job)
             # Named before it is written: a name without a job is harmless, but a job without a name could
             # be joined by nobody.
             self._name(in_flight, job)

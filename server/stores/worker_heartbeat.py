@@ -1,6 +1,7 @@
 """A sign of life from each worker process, with what only a worker can find out about itself."""
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel, ValidationError
@@ -27,27 +28,53 @@ class Beat(BaseModel):
     at: datetime
     kernel: SelfCheck | None = None
     rules: SelfCheck | None = None
+    children: int = 1
+    mean_job_seconds: float | None = None
 
     @property
     def is_fresh(self) -> bool:
         return datetime.now(UTC) - self.at < STALE_AFTER
 
 
-def beat(settings: Settings, *, kernel: SelfCheck | None = None, rules: SelfCheck | None = None) -> None:
+def beat(
+    settings: Settings,
+    *,
+    kernel: SelfCheck | None = None,
+    rules: SelfCheck | None = None,
+    children: int = 1,
+    mean_job_seconds: float | None = None,
+) -> None:
     """Say that this worker process lives; call it every few seconds.
 
     `kernel` and `rules` are what a sandbox child found when it loaded them: pass the same again with
-    every beat, or leave them out until they are known. Raises OSError if it cannot be written.
+    every beat, or leave them out until they are known. `children` do jobs at the same time, in
+    `mean_job_seconds` each. Raises OSError if it cannot be written.
     """
     folder = DataFolder(settings.data_dir).workers
     folder.mkdir(parents=True, exist_ok=True)
-    sign = Beat(pid=os.getpid(), at=datetime.now(UTC), kernel=kernel, rules=rules)
+    sign = Beat(
+        pid=os.getpid(),
+        at=datetime.now(UTC),
+        kernel=kernel,
+        rules=rules,
+        children=children,
+        mean_job_seconds=mean_job_seconds,
+    )
     write_json_atomic(folder / f"{sign.pid}.json", sign.model_dump(mode="json"))
 
 
 def last_beat(settings: Settings) -> Beat | None:
     """The latest beat of any worker process; check `is_fresh`. Removes beats of those long gone."""
-    latest: Beat | None = None
+    return max(_beats(settings), key=lambda sign: sign.at, default=None)
+
+
+def jobs_per_second(settings: Settings) -> float | None:
+    """How many jobs all workers together do in a second, by what they last said; None if that is not known."""
+    working = [sign for sign in _beats(settings) if sign.is_fresh and sign.mean_job_seconds]
+    return sum(sign.children / sign.mean_job_seconds for sign in working if sign.mean_job_seconds) or None
+
+
+def _beats(settings: Settings) -> Iterator[Beat]:
     for path in DataFolder(settings.data_dir).workers.glob("*.json"):
         try:
             sign = Beat.model_validate(read_json(path))
@@ -55,9 +82,7 @@ def last_beat(settings: Settings) -> Beat | None:
             continue  # removed meanwhile, or left over from another version: no sign of life
         if datetime.now(UTC) - sign.at > 10 * STALE_AFTER:
             path.unlink(missing_ok=True)
-        if latest is None or sign.at > latest.at:
-            latest = sign
-    return latest
+        yield sign
 
 
 def stop_beating(settings: Settings) -> None:
