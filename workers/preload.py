@@ -11,23 +11,26 @@ import numpy.ma  # numpy.unique imports it at its first use
 
 import workers.part_facts
 import workers.review
-from workers.cad.binding import module
+from workers.cad.binding import kernel_name_and_version, module, new_shape_map
 from workers.rules.rule_book import PROCESSES, load_materials, load_rules
 
 __all__ = ["lxml", "networkx", "numpy", "workers"]
 
 _KERNEL_PACKAGES = (
-    "BRep", "BRepAdaptor", "BRepBndLib", "BRepBuilderAPI", "BRepGProp", "BRepLib", "BRepMesh", "BRepTools", "BinTools",
-    "Bnd", "GCPnts", "GProp", "GeomAbs", "IFSelect", "IGESControl", "IntCurvesFace", "Quantity", "STEPCAFControl",
-    "STEPControl", "ShapeCustom", "TCollection", "TDF", "TDataStd", "TDocStd", "TopAbs", "TopExp", "TopLoc", "TopoDS",
-    "XCAFApp", "XCAFDoc", "gp",
+    "BRep", "BRepAdaptor", "BRepBndLib", "BRepBuilderAPI", "BRepExtrema", "BRepGProp", "BRepLib", "BRepMesh",
+    "BRepTools", "BinTools", "Bnd", "GCPnts", "GProp", "GeomAbs", "GeomAdaptor", "GeomConvert", "IFSelect",
+    "IGESControl", "IntCurvesFace", "Quantity", "STEPCAFControl", "STEPControl", "ShapeAnalysis", "ShapeCustom",
+    "TCollection", "TDF", "TDataStd", "TDocStd", "TopAbs", "TopExp", "TopLoc", "TopoDS", "XCAFApp", "XCAFDoc",
+    "gp",
 )  # fmt: skip
 
 for _package in _KERNEL_PACKAGES:
     module(_package)
+new_shape_map()  # OCP has its containers in a module of their own
+kernel_name_and_version()
 for _process in PROCESSES:
-    load_rules(_process)
-load_materials()
+    load_rules(_process, None)  # as a review asks: a cache tells this from the same without
+load_materials(None)
 # What is here now lives as long as the fork server. A collection in a child would go through all of it, and copy
 # its pages: 0.1 s at a time.
 gc.collect()

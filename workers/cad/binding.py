@@ -102,6 +102,7 @@ def label_name(label: Any) -> str:  # noqa: ANN401
     return str(name.Get().ToExtString()) if found else ""
 
 
+@cache
 def kernel_name_and_version() -> tuple[str, str]:
     """The binding's name and its version, as the package metadata has it."""
     from importlib.metadata import PackageNotFoundError, version

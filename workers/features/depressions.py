@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workers.cad.part import Bend, Curve, Floats, Surface
+from workers.cad.part import Bend, Floats, Surface
 from workers.features.crossing import crossing_channels, runs_along
 from workers.features.enclosure import openness
 from workers.features.feature import Feature
@@ -148,8 +148,9 @@ def _open_directions(graph: FaceGraph, members: list[int], overhang: float = 0.0
     but its own lips overhang.
     """
     mouth = mouth_normals(graph, members)
-    own = _free(graph, members, _own_directions(graph, members), overhang)
-    beyond = _free(graph, members, np.array(mouth).reshape(-1, 3), overhang)
+    walls = _member_normals(graph, members)
+    own = _free(walls, _own_directions(graph, members), overhang)
+    beyond = _free(walls, np.array(mouth).reshape(-1, 3), overhang)
     openings: list[Floats] = []
     necks: list[Floats] = []
     for normal in mouth:
@@ -181,14 +182,15 @@ def _nearest(candidates: Floats, normal: Floats, least: float) -> Floats | None:
 
 
 def mouth_normals(graph: FaceGraph, members: list[int]) -> list[Floats]:
-    """Outward normals of the faces beyond the feature's convex border, near that border."""
+    """Outward normals of the faces beyond the feature's convex border, near that border; each once."""
     inside = set(members)
-    normals: list[Floats] = []
+    normals: dict[bytes, Floats] = {}
     for face in members:
         for edge, other in graph.neighbours(face):
             if other not in inside and not graph.is_concave(edge):
-                normals.extend(_beyond(graph, edge, other, inside))
-    return normals
+                for normal in _beyond(graph, edge, other, inside):
+                    normals.setdefault(normal.tobytes(), normal)
+    return list(normals.values())
 
 
 def _beyond(graph: FaceGraph, edge: int, other: int, inside: set[int]) -> list[Floats]:
@@ -207,21 +209,21 @@ def _own_directions(graph: FaceGraph, members: list[int]) -> Floats:
     """(k, 3) normals of the feature's planes, axes of its round faces and its straight edges, both ways."""
     planes = [f for f in members if graph.kind[f] == Surface.PLANE]
     round_faces = [f for f in members if graph.kind[f] in (Surface.CYLINDER, Surface.CONE)]
-    lines = sorted({e for f in members for e in graph.part.edges_of_face[f] if graph.edges.kind[e] == Curve.LINE})
+    lines = sorted({e for f in members for e in graph.part.edges_of_face[f] if graph.is_line[e]})
     axes = graph.faces.axis[planes + round_faces].reshape(-1, 3)
     own = np.concatenate([axes, graph.edges.tangent[lines].reshape(-1, 3)])
     return np.concatenate([own, -own])
 
 
-def _free(graph: FaceGraph, members: list[int], candidates: Floats, overhang: float) -> Floats:
-    """Those of (k, 3) directions along which the feature's volume could be drawn out past its own faces.
+def _free(walls: tuple[Floats, Floats], candidates: Floats, overhang: float) -> Floats:
+    """Those of (k, 3) directions along which the feature's volume could be drawn out past its own faces, `walls`.
 
     All but the share `overhang` of their area.
     """
     if not len(candidates):
         return candidates
     candidates = np.unique(np.round(candidates, 9), axis=0)
-    normals, areas = _member_normals(graph, members)
+    normals, areas = walls
     against = (candidates @ normals.T < -LEAN) @ areas
     return np.asarray(candidates[against <= overhang * areas.sum()])
 

@@ -5,15 +5,19 @@ import numpy as np
 from workers.cad.part import Faces, Floats, Surface
 
 SQUARE = 1e-6  # cosine
+# Looking up a member of an enumeration takes as long as the rest.
+_SPHERE, _CYLINDER, _TORUS = int(Surface.SPHERE), int(Surface.CYLINDER), int(Surface.TORUS)
 
 
 def surface_extremes(faces: Faces, face: int, direction: Floats) -> tuple[float, float] | None:
     """(least, greatest) coordinate along `direction` of the whole surface under `face`; None if it has none."""
-    kind, middle = faces.kind[face], float(faces.origin[face] @ direction)
-    along = float(faces.axis[face] @ direction)
-    if kind == Surface.SPHERE or (kind == Surface.CYLINDER and abs(along) < SQUARE):
+    kind = int(faces.kind[face])
+    if kind not in (_SPHERE, _CYLINDER, _TORUS):
+        return None
+    middle, along = float(faces.origin[face] @ direction), float(faces.axis[face] @ direction)
+    if kind == _SPHERE or (kind == _CYLINDER and abs(along) < SQUARE):
         reach = float(faces.radius[face])
-    elif kind == Surface.TORUS:
+    elif kind == _TORUS:
         reach = float(faces.radius[face] * np.sqrt(max(0.0, 1 - along**2)) + faces.minor_radius[face])
     else:
         return None

@@ -1,12 +1,12 @@
 """The face-adjacency graph with convexity, as the recognisers walk it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cached_property
 
 import numpy as np
 
 from workers.cad.elementary import sag_of_faces
-from workers.cad.part import Bend, Ints, Part, Surface
+from workers.cad.part import Bend, Curve, Ints, Part, Surface
 from workers.facts.rays import RayScene
 from workers.features.extremes import surface_extremes
 
@@ -31,6 +31,9 @@ class FaceGraph:
         self.pairs: list[list[int]] = part.edges.faces.tolist()
         self.kind: list[int] = part.faces.kind.tolist()
         self.sign: list[int] = part.faces.sign.tolist()
+        self.is_line: list[bool] = (part.edges.kind == Curve.LINE).tolist()
+        self.is_circle: list[bool] = (part.edges.kind == Curve.CIRCLE).tolist()
+        self._extents: dict[tuple[int, bytes], tuple[float, float]] = {}
 
     def other(self, edge: int, face: int) -> int:
         """The face across `edge`, or -1."""
@@ -112,9 +115,13 @@ class FaceGraph:
         """Per face, mm by which its mesh may stay short of its bulge."""
         return list(sag_of_faces(self.part).tolist())
 
-    def extent(self, faces: Iterable[int], direction: np.ndarray) -> tuple[float, float]:
+    def extent(self, faces: Collection[int], direction: np.ndarray) -> tuple[float, float]:
         """(least, greatest) coordinate of `faces` along a unit `direction`, mm."""
-        ends = [self._extent_of(face, direction) for face in faces]
+        key = direction.tobytes()
+        for face in faces:
+            if (face, key) not in self._extents:
+                self._extents[face, key] = self._extent_of(face, direction)
+        ends = [self._extents[face, key] for face in faces]
         return min(low for low, _ in ends), max(high for _, high in ends)
 
     def _extent_of(self, face: int, direction: np.ndarray) -> tuple[float, float]:

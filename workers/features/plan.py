@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from workers.cad.part import Curve, Floats
+from workers.cad.part import Floats
 from workers.features.graph import FaceGraph
 
 FULL_CIRCLE = 2 * np.pi
@@ -23,7 +23,8 @@ def plan_size(graph: FaceGraph, members: list[int], direction: Floats) -> tuple[
     )
     plan = points @ frame
     arcs = _arcs(graph, edges, direction, frame)
-    sides = [(_extent(plan, arcs, a), _extent(plan, arcs, a + np.pi / 2)) for a in _angles(graph, edges, frame)]
+    angles = np.array(_angles(graph, edges, frame))
+    sides = zip(_extents(plan, arcs, angles).tolist(), _extents(plan, arcs, angles + np.pi / 2).tolist(), strict=True)
     length, width = min(sides, key=lambda s: (round(s[0] * s[1], 6), round(max(s), 6)))
     return max(length, width), min(length, width)
 
@@ -38,7 +39,7 @@ def square_to(direction: Floats) -> Floats:
 
 def _angles(graph: FaceGraph, edges: list[int], frame: Floats) -> list[float]:
     """Directions to try, in radians within a quarter turn."""
-    straight = [e for e in edges if graph.edges.kind[e] == Curve.LINE]
+    straight = [e for e in edges if graph.is_line[e]]
     flat = graph.edges.tangent[straight] @ frame if straight else np.zeros((0, 2))
     flat = flat[np.linalg.norm(flat, axis=1) > 0.5]
     if not len(flat):
@@ -52,9 +53,9 @@ def _arcs(
     """(centre, radius, first angle, span) of the circular edges that are seen as arcs."""
     found = []
     for edge in edges:
-        centre, radius = graph.edges.centre[edge], float(graph.edges.radius[edge])
-        if graph.edges.kind[edge] != Curve.CIRCLE:
+        if not graph.is_circle[edge]:
             continue
+        centre, radius = graph.edges.centre[edge], float(graph.edges.radius[edge])
         rim = [p[edge] - centre for p in (graph.edges.start, graph.edges.middle, graph.edges.end)]
         if max(abs(float(r @ direction)) for r in rim) > 1e-6 * radius:
             continue
@@ -70,15 +71,13 @@ def _arcs(
     return found
 
 
-def _extent(plan: Floats, arcs: list[tuple[Floats, float, float, float]], angle: float) -> float:
-    """mm between the two lines square to `angle` that enclose everything."""
-    along = np.array([np.cos(angle), np.sin(angle)])
+def _extents(plan: Floats, arcs: list[tuple[Floats, float, float, float]], angles: Floats) -> Floats:
+    """(k,) mm between the two lines square to each of the `angles` that enclose everything."""
+    along = np.stack([np.cos(angles), np.sin(angles)])
     heights = plan @ along
-    low, high = float(heights.min()), float(heights.max())
+    low, high = heights.min(axis=0), heights.max(axis=0)
     for centre, radius, first, span in arcs:
-        middle = float(centre @ along)
-        if (angle - first) % FULL_CIRCLE <= span:
-            high = max(high, middle + radius)
-        if (angle + np.pi - first) % FULL_CIRCLE <= span:
-            low = min(low, middle - radius)
-    return high - low
+        middle = centre @ along
+        high = np.where((angles - first) % FULL_CIRCLE <= span, np.maximum(high, middle + radius), high)
+        low = np.where((angles + np.pi - first) % FULL_CIRCLE <= span, np.minimum(low, middle - radius), low)
+    return np.asarray(high - low)

@@ -1,6 +1,6 @@
 """Ribs: thin walls that rise from a floor and end in a narrow flat top."""
 
-from workers.cad.part import Bend, Curve, Surface
+from workers.cad.part import Bend, Surface
 from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
 
@@ -25,9 +25,7 @@ def _walls_beside(graph: FaceGraph, top: int) -> tuple[int, int] | None:
     lines = [
         (edge, other)
         for edge, other in graph.neighbours(top)
-        if graph.edges.kind[edge] == Curve.LINE
-        and graph.bend[edge] == Bend.CONVEX
-        and graph.kind[other] == Surface.PLANE
+        if graph.is_line[edge] and graph.bend[edge] == Bend.CONVEX and graph.kind[other] == Surface.PLANE
     ]
     lines.sort(key=lambda line: (-round(float(graph.edges.length[line[0]]), 6), line[1]))
     for number, (_, one) in enumerate(lines):
