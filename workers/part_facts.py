@@ -1,31 +1,36 @@
 """The facts of a part alone, for who wants no review yet: the same that a review has."""
 
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 from workers.cad.binding import kernel_name_and_version
-from workers.cad.part import Part
-from workers.cad.read_file import read_file
-from workers.facts.measure import measure_facts
 from workers.facts.meshes import facts_of_mesh
+from workers.geometry import KeptGeometry, geometry_of
 from workers.plain_json import plain
+from workers.stages import ReportStage, Stages
 from workers.stored_part import check_unchanged
 from workers.whole import Found, components, part_head, whole_facts
 
 SCHEMA = "rapiddraft.part-facts/1"
 
 
-def part_facts(path: Path, name: str, report_stage: Callable[[str], None] = lambda _stage: None) -> dict[str, Any]:
-    """Measure the part or assembly at `path`. Raises PartError if it cannot be read."""
-    reading = read_file(path, name, report_stage)
-    report_stage("facts")
-    started = perf_counter()
-    found = [_found(part) for part in reading.parts]
+def part_facts(
+    path: Path,
+    name: str,
+    report_stage: ReportStage = lambda _stage: None,
+    *,
+    kept: KeptGeometry | None = None,
+) -> dict[str, Any]:
+    """Measure the part or assembly at `path`, or take it from `kept`. Raises PartError if it cannot be read."""
+    stages = Stages(report_stage)
+    geometry = geometry_of(path, name, None, stages, kept)
+    reading = geometry.reading
+    found = [
+        Found(part, facts_of_mesh(part, solid.facts.facts), [], [], [], [])
+        for part, solid in zip(reading.parts, geometry.solids, strict=True)
+    ]
     facts = {name: fact.as_dict() for name, fact in whole_facts(reading, found).items()}
-    timings = dict(reading.timings_ms) | {"facts": (perf_counter() - started) * 1e3}
     kernel, kernel_version = kernel_name_and_version()
     result = {
         "schema": SCHEMA,
@@ -34,16 +39,15 @@ def part_facts(path: Path, name: str, report_stage: Callable[[str], None] = lamb
         "facts": facts,
         "components": components(reading, found),
         "notes": reading.notes,
-        "timings_ms": timings,
+        "timings_ms": stages.timings_ms,
     }
     return dict(plain(result))
 
 
-def _found(part: Part) -> Found:
-    return Found(part, facts_of_mesh(part, measure_facts(part).facts), [], [], [], [])
+def part_facts_in_sandbox(payload: dict[str, Any], report_stage: ReportStage) -> dict[str, Any]:
+    """`part_facts` as the sandbox calls it: payload has `path`, `name` and the `sha256` that the file must have.
 
-
-def part_facts_in_sandbox(payload: dict[str, Any], report_stage: Callable[[str], None]) -> dict[str, Any]:
-    """`part_facts` as the sandbox calls it: payload has `path`, `name` and the `sha256` that the file must have."""
+    It may have as `cache` where geometry is kept (see KeptGeometry).
+    """
     check_unchanged(payload)
-    return part_facts(Path(payload["path"]), payload["name"], report_stage)
+    return part_facts(Path(payload["path"]), payload["name"], report_stage, kept=KeptGeometry.of_payload(payload))

@@ -97,7 +97,7 @@ def test_every_schema_is_read(schema: str, tmp_path: Path) -> None:
 
 
 def test_each_distinct_solid_is_reviewed_once(tmp_path: Path) -> None:
-    with mock.patch("workers.review.measure_facts", side_effect=AssertionError) as measure:
+    with mock.patch("workers.geometry.measure_facts", side_effect=AssertionError) as measure:
         from workers.facts.measure import measure_facts
 
         measure.side_effect = measure_facts

@@ -13,6 +13,7 @@ from workers.engine_digest import engine_digest, geometry_digest
 NOT_PART_OF_IT = {
     "workers/__init__.py",
     "workers/preload.py",
+    "workers/content_cache.py",
     "server/__init__.py",
     "server/settings.py",
 }

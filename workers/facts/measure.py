@@ -131,6 +131,17 @@ class PartFacts:
         """Which face is reached from where."""
         return _or_not_measured(lambda: self._measurements.reach, "the directions that faces are reached from")
 
+    @property
+    def all_measured(self) -> bool:
+        """Whether all is there that is ever asked for, so that nothing asks the kernel again."""
+        there = {"thickness", "tips", "balls", "gaps", "reach"} <= vars(self._measurements).keys()
+        return there and all(fact.state != "failed" for fact in self.facts.values())
+
+    def let_go(self) -> None:
+        """Forget what only measuring needed; it is made again should it be asked for."""
+        for name in ("scene", "samples", "looks"):
+            vars(self._measurements).pop(name, None)
+
 
 def _or_not_measured(get: Callable[[], T], what: str) -> T:
     try:
