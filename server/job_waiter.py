@@ -30,7 +30,9 @@ class Follower:
 
         Raises TimeoutError after `seconds`, and NotFoundError once the job is gone.
         """
-        news = await asyncio.wait_for(self._news.get(), seconds)
+        # Not `wait_for`, which has a task of its own for each call.
+        async with asyncio.timeout(seconds):
+            news = await self._news.get()
         if isinstance(news, Exception):
             raise news
         return news

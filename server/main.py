@@ -74,7 +74,6 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await services.start()
-        _prepare_routes(app)
         yield
         await services.close()
 
@@ -110,6 +109,7 @@ def create_app(settings: Settings) -> FastAPI:
     for operation in (health, metrics):
         app.include_router(operation.router)
     docs_page.install(app)
+    _prepare_routes(app)
     return app
 
 

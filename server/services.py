@@ -53,7 +53,8 @@ class Services:
 
     async def start(self) -> None:
         """Make the data folder and the token if they are not there, and open the queue."""
-        anyio.to_thread.current_default_thread_limiter().total_tokens = self.settings.threadpool_size
+        threads = anyio.to_thread.current_default_thread_limiter()
+        threads.total_tokens = self.settings.threadpool_size
         # Nothing is served yet, so this may block the event loop.
         self._try("data folder", self.data.prepare)
         self.gate.admin_token = self._try("admin token", lambda: admin_token.load_or_make(self.data.admin_token))
@@ -61,6 +62,7 @@ class Services:
         self.waiter = self._try("wake-up socket", lambda: JobWaiter(self.jobs, self.data.wake))
         if self.waiter:
             self.waiter.start()
+        log.info("started", extra={"threads": threads.total_tokens})
         if not self.startup_errors:
             threading.Thread(target=leftovers.sweep, args=(self.data,), name="sweep", daemon=True).start()
 

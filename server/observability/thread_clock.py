@@ -15,11 +15,11 @@ _collected = local()  # seconds that a thread has spent in Python's garbage coll
 class Moment:
     """Seconds since some moment, but for `turns`: how often the thread was given a processor."""
 
-    elapsed: float
-    computed: float
     queued: float  # ready to run, and no processor free
-    collected: float
     turns: int
+    collected: float
+    computed: float
+    elapsed: float
 
 
 class ThreadClock:
@@ -33,9 +33,9 @@ class ThreadClock:
 
     def now(self) -> Moment:
         """For `own_seconds` later. Call it in the thread that is measured."""
-        _ran, queued, turns = os.pread(self._schedstat, 80, 0).split()
-        collected = getattr(_collected, "seconds", 0.0)
-        return Moment(time.perf_counter(), time.thread_time(), int(queued) / 1e9, collected, int(turns))
+        # Asked first here and last in the end, so that a wait in between counts as one too often, not too rarely.
+        queued, turns = self._waits()
+        return Moment(queued, turns, _seconds_collected(), time.thread_time(), time.perf_counter())
 
     def own_seconds(self, since: Moment) -> float:
         """What the thread computed, or slept in calls, since then.
@@ -46,20 +46,30 @@ class ThreadClock:
         have been, for each time the thread woke: of many short sleeps in a row not all is counted, but nothing is
         counted that others did.
         """
-        now = self.now()
-        computed = now.computed - since.computed
-        idle = now.elapsed - since.elapsed - computed - (now.queued - since.queued)
-        perhaps_for_the_gil = (now.turns - since.turns) * sys.getswitchinterval()
-        return computed - (now.collected - since.collected) + max(0.0, idle - perhaps_for_the_gil)
+        elapsed = time.perf_counter() - since.elapsed
+        computed = time.thread_time() - since.computed
+        collected = _seconds_collected() - since.collected
+        queued, turns = self._waits()
+        idle = elapsed - computed - (queued - since.queued)
+        perhaps_for_the_gil = (turns - since.turns) * sys.getswitchinterval()
+        return computed - collected + max(0.0, idle - perhaps_for_the_gil)
+
+    def _waits(self) -> tuple[float, int]:
+        _ran, queued, turns = os.pread(self._schedstat, 80, 0).split()
+        return int(queued) / 1e9, int(turns)
 
     def close(self) -> None:
         """Measure no more."""
         os.close(self._schedstat)
 
 
+def _seconds_collected() -> float:
+    return getattr(_collected, "seconds", 0.0)
+
+
 def _on_collection(phase: Literal["start", "stop"], _info: dict[str, int]) -> None:
     if phase == "start":
         _collected.began = time.thread_time()
     elif hasattr(_collected, "began"):
-        _collected.seconds = getattr(_collected, "seconds", 0.0) + time.thread_time() - _collected.began
+        _collected.seconds = _seconds_collected() + time.thread_time() - _collected.began
         del _collected.began
