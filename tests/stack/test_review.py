@@ -1,7 +1,10 @@
 """Upload, review, findings: through every layer there is."""
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.stack.running import SAMPLE, Stack
@@ -39,6 +42,28 @@ def test_a_client_that_does_not_wait_follows_the_job(stack: Stack, model: dict[s
     assert job["state"] == "succeeded"
     run = stack.api.get(f"/api/models/{model['id']}/analysis-runs/{job['run_id']}")
     assert run.json()["findings"]
+
+
+def test_ten_who_ask_at_once_and_all_who_ask_later_cost_one_child(stack: Stack, tmp_path: Path) -> None:
+    part = tmp_path / "once.step"
+    part.write_text(SAMPLE.read_text() + "/* reviewed once */\n")
+    model_id = stack.upload(part).raise_for_status().json()["id"]
+
+    def ask(**headers: str) -> httpx.Response:
+        return stack.api.post(f"/api/models/{model_id}/dfm/review-v2", headers=headers).raise_for_status()
+
+    def children() -> int:
+        started = [line for line in stack.lines() if line["message"] == "Sandbox child started."]
+        return sum(line.get("model_id") == model_id for line in started)
+
+    with ThreadPoolExecutor(10) as pool:
+        at_once = list(pool.map(lambda _: ask(), range(10)))
+    later = [ask() for _ in range(5)]
+    assert {answer.content for answer in at_once + later} == {later[0].content}
+    assert {answer.headers["Cache-Status"] for answer in later} == {"rapiddraft; hit"}
+    assert children() == 1
+    assert ask(**{"Cache-Control": "no-cache"}).headers["Content-Location"] != later[0].headers["Content-Location"]
+    assert children() == 2
 
 
 def test_what_is_not_step_is_refused(stack: Stack) -> None:
