@@ -1,6 +1,7 @@
 """Analysis runs: every review that was made, kept as it was made.
 
-The bytes that a review is sent as are kept in the cache besides, so that who reads it neither parses nor renders them.
+What a review is sent as, and what a listing shows of it, are in the cache besides: to parse a large one takes longer
+than a reader should wait.
 """
 
 from datetime import datetime
@@ -8,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from rapiddraft import __version__
 from server._atomic_json import encode_json
 from server.clock import now
 from server.data_folder import DataFolder
@@ -85,10 +87,7 @@ class AnalysisRuns:
 
     def _render(self, run: AnalysisRun) -> bytes:
         rendered = encode_json(run.review)
-        self._cache.put(_cache_key(run.model_id, run.id), rendered)
-        # The model's removal empties the cache of it; this may have come after that.
-        if not self._documents.path(run.model_id, run.id).exists():
-            self._cache.remove(_cache_key(run.model_id, run.id))
+        self._put(run, _cache_key(run.model_id, run.id), rendered)
         return rendered
 
     def list(self, model_id: str, *, limit: int, cursor: str | None = None) -> Page[AnalysisRunSummary]:
@@ -97,12 +96,28 @@ class AnalysisRuns:
         return page_of(ids, lambda run_id: self._summary(model_id, run_id), limit=limit, cursor=cursor)
 
     def _summary(self, model_id: str, run_id: str) -> AnalysisRunSummary | None:
+        cached = self._cache.get(_summary_key(model_id, run_id))
+        if cached is not None and self._documents.path(model_id, run_id).exists():
+            return AnalysisRunSummary.model_validate_json(cached)
         document = self._documents.readable(model_id, run_id)
-        if document is None:
-            return None
-        run = document.content
-        return AnalysisRunSummary.model_validate(run.review | run.model_dump(exclude={"review"}))
+        return None if document is None else self._summarise(document.content)
+
+    def _summarise(self, run: AnalysisRun) -> AnalysisRunSummary:
+        summary = AnalysisRunSummary.model_validate(run.review | run.model_dump(exclude={"review"}))
+        self._put(run, _summary_key(run.model_id, run.id), summary.model_dump_json().encode())
+        return summary
+
+    def _put(self, run: AnalysisRun, key: str, content: bytes) -> None:
+        self._cache.put(key, content)
+        # The model's removal empties the cache of it; this may have come after that.
+        if not self._documents.path(run.model_id, run.id).exists():
+            self._cache.remove(key)
 
 
 def _cache_key(model_id: str, run_id: str) -> str:
     return f"{model_id}-{run_id}"
+
+
+def _summary_key(model_id: str, run_id: str) -> str:
+    # Another version may show more of a run.
+    return f"{model_id}-{run_id}-summary-{__version__}"

@@ -15,7 +15,7 @@ from server.stores.model_store import ModelStore
 from tests.stores.making import make_model
 from workers.content_cache import ContentCache
 
-REVIEW = {"facts": {"volume": 1.10, "name": "Gehäuse"}, "findings": [1e-9, None, True]}
+REVIEW = {"facts": {"volume": 1.10, "name": "Gehäuse"}, "findings": [1e-9, None, True], "summary": {"verdict": "ok"}}
 SENT = encode_json(REVIEW)
 
 
@@ -63,6 +63,20 @@ def test_without_a_cache_it_is_rendered_each_time(data: DataFolder) -> None:
     run_id = add(runs, model_id)
     assert runs.rendered(model_id, run_id) == runs.rendered(model_id, run_id) == SENT
     assert not data.cache.exists()
+
+
+def test_a_listing_reads_each_run_once(data: DataFolder, runs: AnalysisRuns) -> None:
+    model_id = make_model(data)
+    added = [add(runs, model_id) for _ in range(3)]
+    first = runs.list(model_id, limit=9)
+    assert [(run.id, run.summary) for run in first.items] == [(run_id, {"verdict": "ok"}) for run_id in added[::-1]]
+    with mock.patch("server.stores.documents.read_json", side_effect=AssertionError):
+        assert runs.list(model_id, limit=9) == first
+    (data.model(model_id) / "runs" / f"{added[0]}.json").unlink()
+    with mock.patch("server.stores.model_documents.ModelDocuments.ids", return_value=added):
+        assert [run.id for run in runs.list(model_id, limit=9).items] == added[1:]
+    ModelStore(data).remove(model_id, who="ann")
+    assert entries(data) == []
 
 
 def test_a_run_that_is_not_there_is_not_sent_from_the_cache(data: DataFolder, runs: AnalysisRuns) -> None:
