@@ -33,8 +33,8 @@ def chosen(folder: Path | None) -> Parts:
     folder = folder or (SHARED if SHARED.is_dir() else None)
     files = sorted(_files(folder), key=lambda file: (-file.stat().st_size, file.name)) if folder else []
     mix = files[:MIX_FILES]
-    mix += [_plate(cells) for cells in MIX_CELLS[: MIX - len(mix)]]
-    main = next((file for file in files if file.name == MAIN), files[0] if files else _plate(MAIN_CELLS))
+    mix += [plate(cells) for cells in MIX_CELLS[: MIX - len(mix)]]
+    main = next((file for file in files if file.name == MAIN), files[0] if files else plate(MAIN_CELLS))
     return Parts(main, mix, PROJECT / "samples" / "bracket.step")
 
 
@@ -46,7 +46,8 @@ def _files(folder: Path) -> list[Path]:
     return files
 
 
-def _plate(cells: int) -> Path:
+def plate(cells: int) -> Path:
+    """A STEP file of a plate with so many cells a side, built if it is not there."""
     path = PROJECT / PLATES / f"plate_{cells}.step"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,8 +2,9 @@
 
     python -m loadtests.sidecar http://127.0.0.1:8000 [--seconds 60]
 
-Prints the milliseconds of each request as JSON, when its time is over or it gets SIGTERM. A new connection every
-second, so that all API processes get their turn. Late turns count too (`with_missed_turns`).
+Prints a line when it begins, and the milliseconds of each request as JSON when its time is over or it gets SIGTERM.
+A new connection every second, so that all API processes get their turn. Turns that a slow answer made it miss count
+too (`with_missed_turns`).
 """
 
 import argparse
@@ -31,8 +32,10 @@ class Sidecar:
     def __init__(self, host: str, seconds: float | None = None) -> None:
         command = [sys.executable, "-m", "loadtests.sidecar", host]
         self._process = subprocess.Popen(
-            command if seconds is None else [*command, "--seconds", str(seconds)], stdout=subprocess.PIPE
+            command if seconds is None else [*command, "--seconds", str(seconds)], stdout=subprocess.PIPE, text=True
         )
+        assert self._process.stdout
+        self._process.stdout.readline()  # it has begun
 
     def result(self, *, stop: bool) -> Latencies:
         """What it measured, once its time is over, or at once. Raises RuntimeError if /healthz did not answer 200."""
@@ -70,6 +73,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
     gc.disable()  # its own pauses are not what it is here to measure
+    print("started", flush=True)  # noqa: T201 - for the one that started it
     until = time.perf_counter() + arguments.seconds
     latencies: list[float] = []
     while not stop and time.perf_counter() < until:

@@ -4,13 +4,14 @@ import json
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from locust.env import Environment
 
 from loadtests.figures import Latencies, percentile
+from loadtests.names import ENDED, READS, REFUSED, REVIEW
 from loadtests.report import Row
-from loadtests.users import ENDED, READS, REFUSED, REVIEW
 
 
 class Results:
@@ -19,15 +20,21 @@ class Results:
     def __init__(self) -> None:
         self.milliseconds: dict[str, list[float]] = defaultdict(list)
         self.errors: list[str] = []
+        self._began = monotonic()
+        self._reviewed: list[float] = []
 
     def clear(self) -> None:
         """Forget an earlier test."""
         self.milliseconds.clear()
         self.errors.clear()
+        self._reviewed.clear()
+        self._began = monotonic()
 
     def on_request(self, name: str, response_time: float, exception: Exception | None = None, **_rest: object) -> None:
         """Take note of one."""
         self.milliseconds[name].append(response_time)
+        if name == REVIEW:
+            self._reviewed.append(monotonic() - self._began)
         if exception:
             self.errors.append(f"{name}: {exception!r}")
 
@@ -54,6 +61,8 @@ class Results:
         return {
             "shape": options.shape,
             "targets": [asdict(row) for row in self.rows(options)],
+            # Not those that were under way when the time was over.
+            "reviews_per_minute": 60 * sum(at <= options.seconds for at in self._reviewed) / options.seconds,
             "requests": requests,
             "reads": asdict(Latencies.of(reads)) if reads else None,
             "errors": self.errors[:100],

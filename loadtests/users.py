@@ -13,15 +13,24 @@ from locust.contrib.fasthttp import ResponseContextManager
 from locust.env import Environment
 from locust.exception import StopUser
 
+from loadtests.names import (
+    ENDED,
+    EVENTS,
+    HEALTHZ,
+    JOB,
+    READYZ,
+    REFUSED,
+    REMOVE,
+    REVIEW,
+    RUN,
+    TICKET,
+    TICKETS,
+    UPLOAD,
+)  # fmt: skip
 from loadtests.variants import new_variant
 
 FINAL = ("succeeded", "failed", "dead", "cancelled")
 POLL_SECONDS = 0.2
-# Names in the statistics.
-UPLOAD, REVIEW, REFUSED, REMOVE = "POST model", "POST review", "POST review: 429", "DELETE model"
-READYZ, HEALTHZ, JOB, RUN = "GET /readyz", "GET /healthz", "GET job", "GET run"
-TICKETS, TICKET, EVENTS, ENDED = "GET tickets", "POST ticket", "events until the end", "review until the end"
-READS = (READYZ, JOB, RUN, TICKETS)
 
 _run = uuid.uuid4().hex
 
@@ -206,7 +215,7 @@ class Crowd:
 class Overloader(ApiUser):
     """One of a crowd: each asks once, at the same moment, for the review of a part of its own."""
 
-    crowd: Crowd  # set at the start of a test
+    crowd = Crowd(0)  # nobody yet; another one at the start of a test
 
     @task
     def ask_with_all_others(self) -> None:

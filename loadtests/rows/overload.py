@@ -1,9 +1,9 @@
 """Two hundred who ask at the same moment, and a queue that does not take them all."""
 
 from loadtests.bench import Bench
+from loadtests.names import ENDED, REFUSED
 from loadtests.report import Row
 from loadtests.running_locust import locust
-from loadtests.users import ENDED, REFUSED
 from tests.stack.running import Stack
 
 BOUND, CROWD = 100, 200

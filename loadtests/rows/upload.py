@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import perf_counter
 
 import psutil
 
@@ -51,8 +52,10 @@ def upload(bench: Bench, stack: Stack) -> list[Row]:
     peak = Peak(by_name(stack.family())[API_WORKER])
     models = []
     with sidecar(str(stack.api.base_url)) as monitor, peak.watched():
+        started = perf_counter()
         for _ in range(TIMES):
             models.append(uploaded(stack.api, "large.step", _large(bench)))
+        seconds = (perf_counter() - started) / TIMES
         during = monitor.result(stop=True)
     for model_id in models:
         stack.api.delete(f"/api/models/{model_id}").raise_for_status()
@@ -62,7 +65,7 @@ def upload(bench: Bench, stack: Stack) -> list[Row]:
         Row(
             f"upload of a 200 MB file, {TIMES} times: memory of the API",
             f"grows by ≤ {bench.targets.upload_mb:g} MB",
-            f"{grown:.1f} MB over {peak.before / 2**20:.0f} MB",
+            f"{grown:.1f} MB over {peak.before / 2**20:.0f} MB, {seconds:.1f} s each",
             grown <= bench.targets.upload_mb,
             is_speed=False,
         ),
