@@ -19,10 +19,10 @@ def exact_box(geometry: FaceGeometry, mesh: Mesh) -> tuple[Floats, Floats]:
     reach = 2 * mesh.deflection
     corners = mesh.vertices[mesh.triangles]
     near = (corners.min(axis=1) < low + reach).any(axis=1) | (corners.max(axis=1) > high - reach).any(axis=1)
-    for face in np.unique(mesh.face[near]):
-        if geometry.kind[face] != Surface.PLANE:
-            face_low, face_high = box_of_face(geometry.shapes[face])
-            low, high = np.minimum(low, face_low), np.maximum(high, face_high)
+    near_faces = np.unique(mesh.face[near])
+    for face in near_faces[geometry.kind[near_faces] != Surface.PLANE]:
+        face_low, face_high = box_of_face(geometry.shapes[face])
+        low, high = np.minimum(low, face_low), np.maximum(high, face_high)
     return low, high
 
 

@@ -84,6 +84,12 @@ def sag_of_faces(part: Part) -> Floats:
     return FROM_CENTROIDS * sag
 
 
+def cross(first: Floats, second: Floats) -> Floats:
+    """(3,) the cross product of two single vectors; numpy's takes ten times as long for so little."""
+    (a, b, c), (d, e, f) = first.tolist(), second.tolist()
+    return np.array([b * f - c * e, c * d - a * f, a * e - b * d])
+
+
 def unit(vectors: Floats) -> Floats:
     """(m, 3) the vectors at length 1; null ones stay null."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -98,16 +98,20 @@ class Mesh:
     @cached_property
     def normals(self) -> Floats:
         """(t, 3) unit outward normals."""
-        a, b, c = (self.vertices[self.triangles[:, i]] for i in range(3))
-        cross = np.cross(b - a, c - a)
-        length = np.linalg.norm(cross, axis=1, keepdims=True)
-        return np.asarray(cross / np.where(length > 0, length, 1.0))
+        cross, length = self._spans
+        return np.asarray(cross / np.where(length > 0, length, 1.0)[:, None])
 
     @cached_property
     def areas(self) -> Floats:
         """(t,) mm2."""
+        return np.asarray(self._spans[1] / 2)
+
+    @cached_property
+    def _spans(self) -> tuple[Floats, Floats]:
+        """((t, 3) the cross product of two sides, (t,) its length) of each triangle."""
         a, b, c = (self.vertices[self.triangles[:, i]] for i in range(3))
-        return np.asarray(np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2)
+        cross = np.cross(b - a, c - a)
+        return cross, np.asarray(np.linalg.norm(cross, axis=1))
 
     @cached_property
     def centroids(self) -> Floats:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from workers.cad.binding import module, static
+from workers.cad.elementary import cross
 from workers.cad.part import Curve, Floats
 
 # Exporters that approximate keep to about a tenth of this; no tool cuts a difference so small.
@@ -48,6 +49,6 @@ def turn_about(adaptor: Any, origin: Floats, axis: Floats) -> float:  # noqa: AN
 def _swept_angle(points: list[Any], origin: Floats, axis: Floats) -> float:
     """Radians between the first and the last of a line of points, as seen along the axis, turns included."""
     offset = np.array([(p.X(), p.Y(), p.Z()) for p in points]) - origin
-    helper = np.cross(axis, np.eye(3)[int(np.abs(axis).argmin())])
-    angle = np.unwrap(np.arctan2(offset @ np.cross(axis, helper), offset @ helper))
+    helper = cross(axis, np.eye(3)[int(np.abs(axis).argmin())])
+    angle = np.unwrap(np.arctan2(offset @ cross(axis, helper), offset @ helper))
     return min(float(np.ptp(angle)), 2 * math.pi)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
+from workers.cad.elementary import cross
 from workers.cad.part import Floats, Part, Surface
 from workers.facts.frames import own_directions, principal_axes
 
@@ -65,9 +66,9 @@ def _hull(points: Floats) -> tuple[Floats, Floats]:
 def _frame(points: Floats, normal: Floats) -> Floats:
     """(3, 3) rows: `normal`, and two directions across it that make the smallest rectangle around the outline."""
     helper = np.eye(3)[int(np.abs(normal).argmin())]
-    across = np.cross(normal, helper)
+    across = cross(normal, helper)
     across /= np.linalg.norm(across)
-    up = np.cross(normal, across)
+    up = cross(normal, across)
     outline = points @ np.column_stack([across, up])
     corners = outline[ConvexHull(outline).vertices]
     sides = np.roll(corners, -1, axis=0) - corners
@@ -77,7 +78,7 @@ def _frame(points: Floats, normal: Floats) -> Floats:
     areas = np.ptp(corners @ along.T, axis=0) * np.ptp(corners @ square.T, axis=0)
     best = along[int(np.round(areas / areas.min(), 9).argmin())]
     first = across * best[0] + up * best[1]
-    return np.array([normal, first, np.cross(normal, first)])
+    return np.array([normal, first, cross(normal, first)])
 
 
 def _exact_extent(part: Part, frame: Floats, middle: Floats) -> tuple[Floats, Floats, bool]:

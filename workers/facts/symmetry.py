@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import KDTree
 
+from workers.cad.elementary import cross
 from workers.cad.part import Faces, Floats, Part, Surface
 from workers.facts.frames import own_directions, principal_axes
 
@@ -51,9 +52,9 @@ def _is_principal(inertia: Floats, axis: Floats) -> bool:
 def _is_even_around(inertia: Floats, axis: Floats) -> bool:
     """Whether the moments across the axis are the same all around, as they are from three equal steps on."""
     helper = np.eye(3)[int(np.abs(axis).argmin())]
-    across = np.cross(axis, helper)
+    across = cross(axis, helper)
     across /= np.linalg.norm(across)
-    other = np.cross(axis, across)
+    other = cross(axis, across)
     apart = float(across @ inertia @ across - other @ inertia @ other)
     return abs(apart) < SAME_INERTIA * float(np.trace(inertia))
 

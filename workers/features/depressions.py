@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workers.cad.elementary import cross
 from workers.cad.part import Bend, Floats, Surface
 from workers.features.crossing import crossing_channels, runs_along
 from workers.features.enclosure import openness
@@ -324,7 +325,7 @@ def _prism_axis(graph: FaceGraph, core: list[int]) -> Floats | None:
     planes = [f for f in core if graph.kind[f] == Surface.PLANE]
     for first in planes:
         for second in planes:
-            along = np.cross(graph.faces.axis[first], graph.faces.axis[second])
+            along = cross(graph.faces.axis[first], graph.faces.axis[second])
             if np.linalg.norm(along) > ACROSS:
                 along = along / np.linalg.norm(along)
                 return along if all(runs_along(graph, f, along) for f in core) else None

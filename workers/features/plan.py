@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from workers.cad.elementary import cross
 from workers.cad.part import Floats
 from workers.features.graph import FaceGraph
 
@@ -32,9 +33,9 @@ def plan_size(graph: FaceGraph, members: list[int], direction: Floats) -> tuple[
 def square_to(direction: Floats) -> Floats:
     """(3, 2) two unit vectors square to `direction` and to each other."""
     helper = np.eye(3)[int(np.abs(direction).argmin())]
-    across = np.cross(direction, helper)
+    across = cross(direction, helper)
     across /= np.linalg.norm(across)
-    return np.column_stack([across, np.cross(direction, across)])
+    return np.column_stack([across, cross(direction, across)])
 
 
 def _angles(graph: FaceGraph, edges: list[int], frame: Floats) -> list[float]:

@@ -77,9 +77,10 @@ def is_faced(part: Part, face: int, around: np.ndarray) -> bool:
     if not loops:
         return False
     # Where a plane is split, the edge between its pieces is no outline.
-    outline = [edge for edge in loops[0] if around[edge] or part.edges.bend[edge] != Bend.SMOOTH]
+    outer = np.array(loops[0])
+    outline = outer[around[outer] | (part.edges.bend[outer] != Bend.SMOOTH)]
     lengths = part.edges.length[outline]
-    if outline and float(lengths[around[outline]].sum()) >= FACED_OUTLINE * float(lengths.sum()):
+    if len(outline) and float(lengths[around[outline]].sum()) >= FACED_OUTLINE * float(lengths.sum()):
         return True
     inner = [edge for loop in loops[1:] for edge in loop]
     return any(around[edge] and part.edges.bend[edge] == Bend.CONCAVE for edge in inner)
