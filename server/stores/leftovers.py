@@ -69,6 +69,7 @@ def _leftovers(data: DataFolder) -> Iterator[Path]:
         else:
             yield from model.rglob(".*.tmp")
     for entry in data.cache.glob("*-*"):
-        model_id = entry.name.partition("-")[0]
-        if is_id(model_id) and not data.model(model_id).exists():
+        whose = entry.name.partition("-")[0]  # a model's reviews, or the geometry of a content
+        is_there = data.model(whose) if is_id(whose) else data.models_by_sha256 / f"{whose}.json"
+        if not is_there.exists():
             yield entry

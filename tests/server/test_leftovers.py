@@ -35,17 +35,22 @@ def test_old_leftovers_go_and_the_rest_stays(data: DataFolder) -> None:
     upload = data.uploads / new_id()
     document = data.jobs / ".x.json.123.tmp"
     in_model = data.model(model_id) / ".tickets.json.123.tmp"
-    for file in (upload, document, in_model):
+    data.cache.mkdir()
+    sha256 = models.get(model_id).sha256
+    ours = [data.cache / f"{whose}-x" for whose in (model_id, sha256)]
+    of_nobody = [data.cache / f"{whose}-x" for whose in (new_id(), sha256[::-1])]
+    for file in (upload, document, in_model, *ours, *of_nobody):
         file.write_bytes(b"x")
-    leftovers = [half_made, removed / "runs", removed / "part.step", upload, document, in_model]
+    leftovers = [half_made, removed / "runs", removed / "part.step", upload, document, in_model, *of_nobody]
 
     assert sweep(data) == 0
     assert all(path.exists() for path in leftovers)
 
-    for path in [*leftovers, data.model(model_id)]:
+    for path in [*leftovers, *ours, data.model(model_id)]:
         make_old(path)
     assert sweep(data) == len(leftovers)
     assert not any(path.exists() for path in leftovers)
+    assert all(path.exists() for path in ours)
     assert (removed / "activity.jsonl").exists()
     assert models.get(model_id)
     assert models.part_file(model_id).exists()
