@@ -2,6 +2,7 @@
 
 import errno
 import logging
+from itertools import islice
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -17,6 +18,9 @@ from server.middleware.request_id import request_id_of
 from server.stores.errors import DamagedDocumentError, NewerDocumentError, NotFoundError, RevisionConflictError
 
 log = logging.getLogger(__name__)
+
+# A body can have ten thousands of them, whose answer would take seconds to make.
+_ERRORS_SHOWN = 20
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -123,11 +127,16 @@ def _allowed_methods(request: Request) -> list[str]:
 
 async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    errors = [{"where": ".".join(map(str, item["loc"])), "message": item["msg"]} for item in error.errors()]
-    if any(item["loc"][0] == "path" for item in error.errors()):
+    found = error.errors()
+    errors = [
+        {"where": ".".join(map(str, item["loc"])), "message": item["msg"]} for item in islice(found, _ERRORS_SHOWN)
+    ]
+    if any(item["loc"][0] == "path" for item in found):
         problem = Problem(404, "not_found", "There is nothing at this path: an id in it is not one of ours.")
     else:
         detail = "; ".join(f"{item['where']}: {item['message']}" for item in errors)
+        if len(found) > len(errors):
+            detail += f"; and {len(found) - len(errors):,} more"
         problem = Problem(422, "invalid_request", detail, errors=errors)
     return problem_response(request.scope, problem)
 

@@ -3,8 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from server.api.body import Body
 from server.api.openapi import needs_token
 from server.api.parameters import IdentityDep, ItemId, ModelId, ServicesDep
 from server.api.revisions import CONDITIONAL, ETAG, ExpectedRevisions, HeldRevisions, etag, shown
@@ -23,18 +24,14 @@ _WRITING = responses(400, 412, 413, 422, 507)
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 
 
-class NewItem(BaseModel):
+class NewItem(Body):
     """An item to add."""
-
-    model_config = ConfigDict(extra="forbid")
 
     text: Text
 
 
-class ItemChange(BaseModel):
+class ItemChange(Body):
     """What to change of an item; what is left out stays."""
-
-    model_config = ConfigDict(extra="forbid")
 
     text: Text | None = None
     state: ItemState | None = None

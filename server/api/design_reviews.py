@@ -3,8 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from server.api.body import Body
 from server.api.openapi import needs_token
 from server.api.parameters import (
     DEFAULT_LIMIT,
@@ -35,21 +36,17 @@ Participants = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)
 TicketIds = Annotated[list[Annotated[str, Field(pattern=ULID)]], Field(max_length=1000)]
 
 
-class NewDesignReview(BaseModel):
+class NewDesignReview(Body):
     """A design review to begin."""
 
-    model_config = ConfigDict(extra="forbid")
-
     title: Title
-    participants: Participants = []
-    ticket_ids: TicketIds = []
+    participants: Participants = Field([])
+    ticket_ids: TicketIds = Field([])
     decision: Decision = Decision.PENDING
 
 
-class DesignReviewChange(BaseModel):
+class DesignReviewChange(Body):
     """What to change of a design review; what is left out stays."""
-
-    model_config = ConfigDict(extra="forbid")
 
     title: Title | None = None
     participants: Participants | None = None

@@ -6,9 +6,10 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
+from server.api.body import Body
 from server.api.job_answers import accepted, job_headers, problem_of, problem_of_queue, wait_for
 from server.api.openapi import needs_token
 from server.api.parameters import IdentityDep, ModelId, RequestIdDep, ServicesDep
@@ -33,10 +34,8 @@ router = APIRouter(
 )
 
 
-class ReviewRequest(BaseModel):
+class ReviewRequest(Body):
     """How to review the part. May be left out."""
-
-    model_config = ConfigDict(extra="forbid")
 
     process: Process = DEFAULT_PROCESS
     limits: LimitSet = Field(DEFAULT_LIMITS, description="Name of a set of limits: `default`, `mtk`, or a shop's own.")

@@ -3,8 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import FailFast, Field
 
+from server.api.body import Body
 from server.api.openapi import needs_token
 from server.api.parameters import (
     DEFAULT_LIMIT,
@@ -34,32 +35,26 @@ Title = Annotated[str, Field(min_length=1, max_length=200)]
 Text = Annotated[str, Field(max_length=20_000)]
 
 
-class NewTicket(BaseModel):
+class NewTicket(Body):
     """A ticket to open."""
-
-    model_config = ConfigDict(extra="forbid")
 
     title: Title
     text: Text = ""
     run_id: Annotated[str | None, Field(pattern=ULID, description="The analysis run it is about.")] = None
     finding_id: Annotated[str | None, Field(max_length=200, description="The finding it is about.")] = None
-    faces: Annotated[list[Annotated[int, Field(ge=0)]], Field(max_length=10_000)] = []
+    faces: Annotated[list[Annotated[int, Field(ge=0)]], FailFast(), Field(max_length=10_000)] = Field([])
 
 
-class TicketChange(BaseModel):
+class TicketChange(Body):
     """What to change of a ticket; what is left out stays."""
-
-    model_config = ConfigDict(extra="forbid")
 
     title: Title | None = None
     text: Text | None = None
     status: TicketStatus | None = None
 
 
-class NewReply(BaseModel):
+class NewReply(Body):
     """A reply to add."""
-
-    model_config = ConfigDict(extra="forbid")
 
     text: Annotated[str, Field(min_length=1, max_length=20_000)]
 

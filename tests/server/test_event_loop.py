@@ -219,3 +219,25 @@ def test_off_it_is_not_there(settings: Settings) -> None:
         serving(settings.model_copy(update={"debug_event_loop": False}), operation, raises=True) as client,
     ):
         assert client.get("/try").text == "ok"
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        ({"title": "x", **{f"m{number}": 0 for number in range(20_000)}}, "body"),
+        ({"title": "x", "faces": ["no"] * 10_000}, "body.faces.0"),
+    ],
+)
+def test_a_body_with_thousands_of_errors_is_refused_for_one(
+    client: TestClient, model_id: str, body: dict[str, object], where: str
+) -> None:
+    answer = client.post(f"/api/models/{model_id}/tickets", json=body)
+    assert answer.status_code == 422
+    assert [error["where"] for error in answer.json()["errors"]] == [where]
+    assert len(answer.content) < 1000
+
+
+def test_the_largest_ticket_is_accepted(client: TestClient, model_id: str) -> None:
+    """All of its characters escaped."""
+    ticket = {"title": "\U0001f529" * 200, "text": "\U0001f529" * 20_000, "faces": list(range(90_000, 100_000))}
+    assert client.post(f"/api/models/{model_id}/tickets", json=ticket).status_code == 201

@@ -18,11 +18,11 @@ from fastapi.testclient import TestClient
 
 from server.access import admin_token
 from server.ids import is_id
+from server.middleware.body_limit import JSON_BYTES
 from server.observability.logging import current_log_ids
 from server.problems import MEDIA_TYPE
 from server.services import Services
 from server.settings import Settings
-from tests.server.conftest import MIB
 
 UNKNOWN = "01JZZZZZZZZZZZZZZZZZZZZZZZ"  # one name for all of pytest-xdist's processes
 
@@ -174,11 +174,11 @@ def test_a_token_of_nothing_lets_nobody_in(settings: Settings, app: FastAPI) -> 
 def test_json_bodies_are_limited(client: TestClient, model_id: str) -> None:
     path = f"/api/models/{model_id}/tickets"
     headers = {"Content-Type": "application/json"}
-    answer = client.post(path, content=b" " * (MIB + 1), headers=headers)
+    answer = client.post(path, content=b" " * (JSON_BYTES + 1), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
-    answer = client.post(path, content=(b" " * 65536 for _ in range(17)), headers=headers)
+    answer = client.post(path, content=(b" " * 65536 for _ in range(9)), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
-    assert client.post(path, content=b'{"title":"a"}'.ljust(MIB), headers=headers).status_code == 201
+    assert client.post(path, content=b'{"title":"a"}'.ljust(JSON_BYTES), headers=headers).status_code == 201
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"[" * 100_000, b"", b"[]", b'{"title": 1}', b"\x00"])
