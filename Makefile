@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .ONESHELL:
-.PHONY: help run test faults lint conformance bench-dfm bench-scale bench-queue bench-stores bench-idle upgrade clean
+.PHONY: help run test faults lint conformance bench-dfm bench-scale bench-queue bench-stores bench-idle loadtest soak upgrade clean
 
 STARTED := $(shell date +%s.%N)
 VENV := .venv
@@ -29,6 +29,8 @@ help:
 	@echo 'make bench-idle [ARGS=…]               CPU and memory of the stack when nobody asks it for anything'
 	@echo 'make bench-dfm [PARTS=folder] [ARGS=…] reviews against the bare kernel, and against what is known of the parts'
 	@echo 'make bench-scale [ARGS=…]              how the cost of a review grows, up to 10,000 faces'
+	@echo 'make loadtest [PARTS=folder] [ARGS=…]  latency under load against its targets, in one table; ARGS=--short'
+	@echo 'make soak [SECONDS=3600] [ARGS=…]      steady load: nothing may grow, nothing may fail'
 	@echo 'make upgrade                          compile the locked requirements anew'
 	@echo 'make clean                            remove the virtual environment and caches (not the data)'
 
@@ -92,3 +94,10 @@ bench-stores: $(INSTALLED)
 
 bench-idle: $(INSTALLED_DEV)
 	@exec $(PYTHON) -m loadtests.bench_idle $(ARGS)
+
+# Reports go to RESULTS, else to a new folder in loadtests/results.
+loadtest: $(INSTALLED_DEV)
+	@exec $(PYTHON) -m loadtests.loadtest $(if $(PARTS),--parts '$(PARTS)') $(if $(RESULTS),--results '$(RESULTS)') $(ARGS)
+
+soak: $(INSTALLED_DEV)
+	@exec $(PYTHON) -m loadtests.soak $(if $(SECONDS),--seconds '$(SECONDS)') $(if $(RESULTS),--results '$(RESULTS)') $(ARGS)

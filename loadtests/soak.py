@@ -25,7 +25,7 @@ from loadtests.names import REVIEW
 from loadtests.parts import MIX_CELLS, PROJECT, SHARED, plate
 from loadtests.report import Report, Row
 from loadtests.running_locust import Locust, locust
-from loadtests.soak_samples import ALLOWED, programs, sample
+from loadtests.soak_samples import allowed, programs, sample
 from loadtests.stopping import interrupt_on_signals
 from tests.stack.running import SAMPLE, Stack, running_stack
 
@@ -91,11 +91,11 @@ def _errors(result: dict[str, Any], serious: list[dict[str, Any]]) -> Row:
 
 
 def _row(name: str, seconds: list[float], values: list[float]) -> Row:
-    allowed = next((bounds for ending, bounds in ALLOWED.items() if name.endswith(ending)), None)
-    share, units = allowed or (0.0, 0.0)
+    bounds = allowed(name)
+    share, units = bounds or (0.0, 0.0)
     grown: Growth = growth(seconds, values, share=share, units=units)
     measured = f"{grown.earlier:.1f} → {grown.later:.1f}, slope {grown.per_hour:+.2f} an hour"
-    if allowed is None:
+    if bounds is None:
         return Row(name, "quoted", measured, is_speed=False)
     return Row(name, f"grows by ≤ {grown.allowed:.1f}", measured, grown.is_flat, is_speed=False)
 

@@ -1,0 +1,147 @@
+"""The commands themselves, on a real stack: they end by themselves, with the right status, and leave nothing behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from loadtests.sidecar import sidecar
+from tests.stack.running import PROJECT, SAMPLE, Stack, free_port
+from tests.waiting import is_running, until
+
+pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+
+# Slow enough for any machine: what these tests are about is not speed.
+EVER = "600000"
+
+
+def command(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=PROJECT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def loadtest(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    return command("-m", "loadtests.loadtest", "--only", "again", "--results", str(folder), *words)
+
+
+def test_a_missed_target_is_a_status(tmp_path: Path) -> None:
+    missed = loadtest(tmp_path / "missed", "--target", "again_p50_ms=0")
+    assert missed.returncode == 1, missed.stdout + missed.stderr
+    rows = json.loads((tmp_path / "missed" / "report.json").read_text())["rows"]
+    assert [row["met"] for row in rows] == [False, True]
+    assert "Missed: 1 of 2" in missed.stdout
+
+
+def test_the_short_form_does_not_count_speed(tmp_path: Path) -> None:
+    kept = loadtest(tmp_path, "--short", "--target", "again_p50_ms=0")
+    assert kept.returncode == 0, kept.stdout + kept.stderr
+    assert {"report.html", "report.csv", "report.json"} <= {file.name for file in tmp_path.iterdir()}
+
+
+def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
+    words = ["-m", "loadtests.loadtest", "--only", "again,streams", "--results", str(tmp_path)]
+    # Started as a shell starts what it puts in the background: with SIGINT ignored.
+    ignoring = ["bash", "-c", 'trap "" INT; exec "$@"', "run", sys.executable, *words]
+    with (tmp_path / "output").open("wb") as output:
+        running = subprocess.Popen(ignoring, cwd=PROJECT, stdout=output, stderr=output)
+    family: dict[int, psutil.Process] = {}
+
+    def supervisord_runs_gunicorn() -> bool:
+        family.update((process.pid, process) for process in psutil.Process(running.pid).children(recursive=True))
+        return len(family) > 6
+
+    until(supervisord_runs_gunicorn, "the stack runs", 90)
+    running.send_signal(signal.SIGINT)
+    assert running.wait(90) != 0
+    until(lambda: not any(is_running(pid) for pid in family), "nothing is left", 30)
+
+
+def test_a_soak_samples_judges_and_draws(tmp_path: Path) -> None:
+    done = command("-m", "loadtests.soak", "--seconds", "12", "--results", str(tmp_path))
+    rows = json.loads((tmp_path / "report.json").read_text())["rows"]
+    # Whether a stack that has just started grows is not for a run of seconds to say; that it is heeded is.
+    assert done.returncode == int(any(row["met"] is False for row in rows)), done.stdout + done.stderr
+    by_name = {row["what"]: row for row in rows}
+    assert by_name["errors"]["met"]
+    assert by_name["processes replaced"]["met"]
+    assert {"API worker: resident MB", "worker: open files", "WAL MB", "temporary files"} <= by_name.keys()
+    header, *samples = (tmp_path / "samples.csv").read_text().splitlines()
+    assert set(header.split(",")) <= {"seconds", *by_name}
+    assert len(samples) >= 8
+    assert (tmp_path / "charts.html").read_text().count("<polyline") == len(header.split(",")) - 1
+
+
+def locust(stack: Stack, folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    token = (stack.data / "admin-token").read_text().strip()
+    options = ["--headless", "--only-summary", "--host", str(stack.api.base_url), "--results", str(folder), *words]
+    return command("-m", "locust", "-f", "loadtests/locustfile.py", *options, RAPIDDRAFT_TOKEN=token)
+
+
+def test_locust_reviews_watches_and_monitors(stack: Stack, tmp_path: Path) -> None:
+    words = ["--shape", "steady", "--seconds", "6", "--reviewers", "2", "--keep", "1", "--read-p99-ms", EVER]
+    done = locust(stack, tmp_path, *words, "--stop-timeout", "60", "--html", str(tmp_path / "steady.html"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    result: dict[str, Any] = json.loads((tmp_path / "steady.json").read_text())
+    assert not result["errors"]
+    assert {
+        "POST model", "POST review", "GET run", "GET job", "POST ticket", "GET tickets", "DELETE model",
+        "events until the end", "GET /healthz", "GET /readyz",
+    } <= result["requests"].keys()  # fmt: skip
+    assert (tmp_path / "steady.html").stat().st_size > 0
+
+
+def test_locust_fails_where_a_target_is_missed(stack: Stack, tmp_path: Path) -> None:
+    done = locust(stack, tmp_path, "--shape", "ten", "--seconds", "3", "--reviewers", "1", "--read-p99-ms", "0")
+    assert done.returncode == 1, done.stdout + done.stderr
+    missed = [row["what"] for row in json.loads((tmp_path / "ten.json").read_text())["targets"] if not row["met"]]
+    assert missed == ["reads"]
+
+
+def test_a_crowd_asks_and_every_one_is_answered(stack: Stack, tmp_path: Path) -> None:
+    done = locust(stack, tmp_path, "--shape", "overload", "--crowd", "8")
+    assert done.returncode == 0, done.stdout + done.stderr
+    requests = json.loads((tmp_path / "overload.json").read_text())["requests"]
+    assert requests["review until the end"]["count"] == 8
+
+
+def test_the_small_load_test(stack: Stack) -> None:
+    token = (stack.data / "admin-token").read_text().strip()
+    words = [
+        "scripts/loadtest_dfm.py",
+        "--host",
+        str(stack.api.base_url),
+        "--token",
+        token,
+        "--rounds",
+        "1",
+        str(SAMPLE),
+    ]
+    met = command(*words, "--healthz-p99-ms", EVER, "--healthz-max-ms", EVER)
+    assert met.returncode == 0, met.stdout + met.stderr
+    assert "10 reviews by 10 clients" in met.stdout
+    missed = command(*words, "--healthz-p99-ms", EVER, "--healthz-max-ms", EVER, "--p95-ms", "0")
+    assert missed.returncode == 1
+    assert "MISSED" in missed.stdout
+    refused = command(*words, "--token", "wrong")
+    assert refused.returncode == 1
+    assert "not_authenticated" in refused.stdout
+
+
+def test_the_sidecar_says_so_where_health_does_not_answer(stack: Stack) -> None:
+    with sidecar(str(stack.api.base_url), seconds=0.5) as healthy:
+        assert healthy.result(stop=False).count > 0
+    with sidecar(f"http://127.0.0.1:{free_port()}") as nobody, pytest.raises(RuntimeError, match="healthz"):
+        nobody.result(stop=False)
