@@ -29,7 +29,7 @@ class Settings(BaseSettings):
         description="API processes.",
     )
     threadpool_size: int = Field(
-        16,
+        8,
         ge=1,
         validation_alias=AliasChoices("RAPIDDRAFT_THREADPOOL_SIZE", "STARLETTE_THREADPOOL_SIZE"),
         description="Threads of one API process for work on files; health and the following of jobs have their own.",
