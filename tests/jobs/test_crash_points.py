@@ -9,7 +9,7 @@ from typing import Any
 from unittest import mock
 
 from dramatiq.errors import BrokerError
-from hypothesis import event, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from server.settings import Settings
@@ -116,6 +116,7 @@ parts = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=4)
 
 @settings(max_examples=60, deadline=None)
 @given(asked=parts, killed=crashes)
+@example(asked=["a"], killed=[("run written", 1, True)])
 def test_every_job_ends_once_with_one_run(asked: list[str], killed: list[tuple[str, int, bool]]) -> None:
     engine = "none yet"  # each life has another: a worker that was restarted may be a newer one
     reviewing = mock.Mock(run=lambda *_, **__: {"findings": [], "by": engine})

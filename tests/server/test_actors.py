@@ -122,6 +122,7 @@ def test_taken_over_from_a_worker_that_went_away(client: TestClient, services: S
     done = services.jobs.get(job.id)
     assert done.attempts == 2
     assert "went away" in done.history[2].reason
+    assert done.engine is None, "it is not known which one the first had"
     assert services.runs.get(job.model_id, job.id).review == {"kept": "by the first"}
 
 
