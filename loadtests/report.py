@@ -28,6 +28,11 @@ class Row:
         return self.met is False and (speed_counts or not self.is_speed)
 
 
+def counted(errors: Sequence[str]) -> str:
+    """How many errors there are, with the first of them."""
+    return f"{len(errors)} errors" + (f" (the first: {errors[0]})" if errors else "")
+
+
 class Report:
     """Collects rows and further tables."""
 

@@ -23,7 +23,7 @@ from loadtests.chart import write_charts
 from loadtests.figures import Growth, growth
 from loadtests.names import REVIEW
 from loadtests.parts import MIX_CELLS, PROJECT, SHARED, plate
-from loadtests.report import Report, Row
+from loadtests.report import Report, Row, counted
 from loadtests.running_locust import Locust, locust
 from loadtests.soak_samples import allowed, programs, sample
 from loadtests.stopping import interrupt_on_signals
@@ -85,9 +85,8 @@ def _sampled(stack: Stack, test: Locust, seconds: float) -> tuple[list[float], S
 
 
 def _errors(result: dict[str, Any], serious: list[dict[str, Any]]) -> Row:
-    first = [*result["errors"], *(line["message"] for line in serious)][:1]
-    measured = f"{len(result['errors'])} requests, {len(serious)} lines in the log {first or ''}"
-    return Row("errors", "none", measured, not result["errors"] and not serious, is_speed=False)
+    errors = [*result["errors"], *(f"in the log: {line['message']}" for line in serious)]
+    return Row("errors", "none", counted(errors), not errors, is_speed=False)
 
 
 def _row(name: str, seconds: list[float], values: list[float]) -> Row:

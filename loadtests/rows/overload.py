@@ -2,7 +2,7 @@
 
 from loadtests.bench import Bench
 from loadtests.names import ENDED, REFUSED
-from loadtests.report import Row
+from loadtests.report import Row, counted
 from loadtests.running_locust import locust
 from tests.stack.running import Stack
 
@@ -33,7 +33,7 @@ def overload(bench: Bench, stack: Stack) -> list[Row]:
         Row(
             "the same: every accepted one finishes, no error, no 5xx",
             "all",
-            f"{ended} accepted and ended, {len(errors)} errors {errors[:1] or ''}",
+            f"{ended} accepted and ended, {counted(errors)}",
             not errors and ended + refused == CROWD,
             is_speed=False,
         ),

@@ -17,7 +17,7 @@ import httpx
 from loadtests.bench import Bench, reviewed
 from loadtests.figures import Latencies
 from loadtests.names import REVIEW
-from loadtests.report import Row
+from loadtests.report import Row, counted
 from loadtests.running_locust import locust
 from loadtests.sidecar import sidecar
 from loadtests.stopping import ended
@@ -114,7 +114,7 @@ def _rows(bench: Bench, load: Load, what: str, *, judged: bool) -> list[Row]:
         met = reads["p99"] <= read if judged else None
         rows.append(Row(f"{what}: other reads", f"p99 ≤ {read:g} ms" if judged else "quoted", measured, met))
     errors = load.result["errors"]
-    measured = f"{len(errors)} errors {errors[:1] or ''}, {load.result['reviews_per_minute']:.0f} reviews a minute"
+    measured = f"{counted(errors)}, {load.result['reviews_per_minute']:.0f} reviews a minute"
     met = not errors and REVIEW in load.result["requests"] if judged or reads else None
     rows.append(Row(f"{what}: errors", "none" if met is not None else "quoted", measured, met, is_speed=False))
     return rows
