@@ -1,6 +1,7 @@
 """Load on a running RapidDraft, with Locust; docs/load-tests.md has the details.
 
-    RAPIDDRAFT_TOKEN=$(cat data/admin-token) locust -f loadtests/locustfile.py --host http://127.0.0.1:8000
+    export RAPIDDRAFT_TOKEN=$(cat data/admin-token)
+    locust -f loadtests/locustfile.py --host http://127.0.0.1:8000 --web-host 127.0.0.1
     … --headless --shape ten --results FOLDER --html FOLDER/ten.html --csv FOLDER/ten
 
 Without `--headless` it has a web page, where shape and options are chosen. Headless, its exit status is 1 if a
@@ -32,7 +33,9 @@ results = Results()
 def add_options(parser: LocustArgumentParser) -> None:
     """Those that Locust does not have; `RAPIDDRAFT_TOKEN` gives the token."""
     parser.add_argument("--shape", choices=list(SHAPES), default="ten", help="How the load goes")
-    parser.add_argument("--token", env_var="RAPIDDRAFT_TOKEN", default="", is_secret=True, help="The admin token")
+    parser.add_argument(
+        "--token", env_var="RAPIDDRAFT_TOKEN", default="", include_in_web_ui=False, help="The admin token"
+    )
     parser.add_argument("--parts", default=str(SAMPLES), help="A STEP file, or a folder of them")
     parser.add_argument("--models", default="", help="JSON file with ids of models, to be reviewed first")
     parser.add_argument("--seconds", type=float, default=60.0, help="How long (not for `overload`)")
