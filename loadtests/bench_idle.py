@@ -12,6 +12,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from loadtests.processes import by_name
 from tests.stack.running import SAMPLE, running_stack
 
 
@@ -24,14 +25,16 @@ def main() -> None:
         stack.wait_until_ready()
         model = stack.upload(SAMPLE).json()
         stack.ended_job(stack.ask_for_review(model["id"]).json()["id"], seconds=60)
-        family = stack.family()
+        named = by_name(stack.family())
+        names = [name for name, processes in named.items() for _ in processes]
+        family = [process for processes in named.values() for process in processes]
         before = [_cpu(process) for process in family]
         time.sleep(seconds)  # the measurement itself: nothing is waited for
         used = [100 * (_cpu(process) - first) / seconds for process, first in zip(family, before, strict=True)]
         table = Table("process", "CPU % of a core", "resident MiB", "private MiB")
-        for process, percent in zip(family, used, strict=True):
+        for name, process, percent in zip(names, family, used, strict=True):
             memory = process.memory_full_info()
-            table.add_row(_name(process), f"{percent:.2f}", f"{memory.rss / 2**20:.0f}", f"{memory.uss / 2**20:.0f}")
+            table.add_row(name, f"{percent:.2f}", f"{memory.rss / 2**20:.0f}", f"{memory.uss / 2**20:.0f}")
         table.add_row("all", f"{sum(used):.2f}", "", f"{sum(p.memory_full_info().uss for p in family) / 2**20:.0f}")
         Console(width=110).print(table)
 
@@ -39,14 +42,6 @@ def main() -> None:
 def _cpu(process: psutil.Process) -> float:
     times = process.cpu_times()
     return float(times.user + times.system)
-
-
-def _name(process: psutil.Process) -> str:
-    line = " ".join(process.cmdline())
-    for word in ("supervisord", "gunicorn", "forkserver", "resource_tracker"):
-        if word in line:
-            return word
-    return "worker" if "-m workers" in line else line[:40]
 
 
 if __name__ == "__main__":

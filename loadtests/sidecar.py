@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from loadtests.figures import Latencies, with_missed_turns
 from loadtests.stopping import ended
+from rapiddraft._parent_death import end_with_parent
 
 EVERY_MS = 10.0
 REQUESTS_A_CONNECTION = 100
@@ -64,6 +65,7 @@ def sidecar(host: str, seconds: float | None = None) -> Iterator[Sidecar]:
 def main() -> None:
     """Ask until the time is over or SIGTERM comes."""
     arguments = _arguments()
+    end_with_parent(signal.SIGTERM)
     stop = False
 
     def on_signal(_number: int, _frame: object) -> None:
