@@ -51,7 +51,7 @@ def main() -> int:
     """Measure, print, write; the exit status."""
     interrupt_on_signals()
     arguments = _arguments()
-    began = time.monotonic()
+    began, others = time.monotonic(), os.getloadavg()[0]
     title = f"Load test, {'short form' if arguments.short else 'in full'}"
     report = Report(arguments.results, title, speed_counts=not arguments.short)
     arguments.results.mkdir(parents=True, exist_ok=True)
@@ -66,8 +66,9 @@ def main() -> int:
     if bench.naive and bench.ours:
         lines = [[name, bench.naive[name], bench.ours[name]] for name in bench.naive if name in bench.ours]
         report.compare(COMPARED, ["", "naive", "this design"], lines)
-    command = "python -m loadtests.loadtest " + " ".join(sys.argv[1:])
-    return report.finish(cores=bench.cores, seconds=round(time.monotonic() - began), command=command.strip())
+    seconds = round(time.monotonic() - began)
+    command = " ".join(["python -m loadtests.loadtest", *sys.argv[1:]])
+    return report.finish(cores=bench.cores, load_average_before=f"{others:.1f}", seconds=seconds, command=command)
 
 
 def _measure(bench: Bench, report: Report, only: list[str]) -> None:
