@@ -21,6 +21,8 @@ MAY_WRITE = {
     "server/stores/activity_log.py": "a line at the end, made durable and repaired there",
     "server/stores/model_store.py": "a part file's bytes, as they are uploaded",
     "server/api/health.py": "a nameless temporary file, to see whether the folder is writable",
+    "workers/content_cache.py": "the bytes of an entry, whatever they are, with a checksum of their own",
+    "workers/geometry.py": "a pickle, into an entry of the cache",
     "workers/_sandbox_child.py": "a pipe to the parent process, and a file of the kernel in /proc",
 }
 WRITERS = {"dump", "write_text", "write_bytes", "TemporaryFile", "NamedTemporaryFile", "mkstemp"}
