@@ -51,5 +51,7 @@ def plate(cells: int) -> Path:
     path = PROJECT / PLATES / f"plate_{cells}.step"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_plate(path, cells)
+        unfinished = path.with_suffix(".unfinished")
+        write_plate(unfinished, cells)
+        unfinished.rename(path)
     return path
