@@ -65,7 +65,7 @@ def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
 
     until(supervisord_runs_gunicorn, "the stack runs", 90)
     running.send_signal(signal.SIGINT)
-    assert running.wait(90) != 0
+    assert running.wait(90) == 130
     until(lambda: not any(is_running(pid) for pid in family), "nothing is left", 30)
 
 
