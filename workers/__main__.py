@@ -46,15 +46,17 @@ def main() -> None:
     DataFolder(settings.data_dir).prepare()
     broker = actors.build_broker(settings)
     broker.emit_after("process_boot")
-    worker = Worker(broker, worker_threads=settings.sandbox_children, worker_timeout=_IDLE_MILLISECONDS)
+    # One more than may compute: while it stores its result, the next one computes.
+    threads = settings.sandbox_children + 1
+    worker = Worker(broker, worker_threads=threads, worker_timeout=_IDLE_MILLISECONDS)
     # Taking more than can be done now would only keep it from another worker.
-    worker.queue_prefetch = settings.sandbox_children
+    worker.queue_prefetch = threads
     # Done first and in this thread, so that the fork server has its modules loaded before the first job.
     checks = _self_checks(settings)
     reconciler = Reconciler(settings, broker)
     reconciler.start()
     worker.start()
-    logger.info("The worker is ready.", extra={"threads": settings.sandbox_children})
+    logger.info("The worker is ready.", extra={"children": settings.sandbox_children})
 
     while True:
         _beat(settings, checks)

@@ -1,9 +1,12 @@
 """The jobs, as Dramatiq runs them. Importing this loads no kernel and starts no process."""
 
 import logging
+import threading
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import dramatiq
@@ -48,6 +51,7 @@ REVIEW = "workers.review:review_in_sandbox"
 PART_FACTS = "workers.part_facts:part_facts_in_sandbox"
 PRELOAD = ("workers.preload",)
 MAX_ATTEMPTS = 4
+STAGE_INTERVAL_SECONDS = 0.25
 # Facts are mostly measured before anybody asks for them, so they can wait for reviews that somebody asked for.
 REVIEW_PRIORITY, FACTS_PRIORITY = 0, 10
 
@@ -87,8 +91,10 @@ def build_broker(settings: Settings) -> Broker:
 
 
 def longest_attempt_seconds(settings: Settings) -> float:
-    """After so long an attempt is over, whatever happened: the sandbox keeps its deadline well before."""
-    return settings.sandbox_deadline_seconds + 60
+    """After so long an attempt is over, whatever happened: first another may have to end, then the sandbox keeps its
+    deadline well before.
+    """
+    return 2 * settings.sandbox_deadline_seconds + 60
 
 
 def enqueue_review(broker: Broker, job: Job, *, is_new: bool = False) -> None:
@@ -181,9 +187,14 @@ def pace() -> Pace:
 
 
 class Reviewer:
-    """Does review jobs: part in, analysis run out. Doing a job twice has the effect of doing it once."""
+    """Does review jobs: part in, analysis run out. Doing a job twice has the effect of doing it once.
+
+    As many children run as the settings say, whatever the number of threads: with more threads than that, the next
+    child computes while the results of those before are made durable.
+    """
 
     def __init__(self, settings: Settings) -> None:
+        self.children = threading.BoundedSemaphore(settings.sandbox_children)
         self.data = data = DataFolder(settings.data_dir)
         self.models = ModelStore(data)
         self.jobs = ReviewJobs(data)
@@ -199,7 +210,9 @@ class Reviewer:
 
     def run(self, job_id: str, request_id: str) -> None:
         """Make one attempt at a job. Raises what is worth another attempt; all else ends the job here."""
-        with log_ids(request_id=request_id, job_id=job_id):
+        with log_ids(request_id=request_id, job_id=job_id), ExitStack() as turn:
+            # Before the job is looked at: it may be cancelled while others compute.
+            turn.enter_context(self.children)
             try:
                 job = self.jobs.get(job_id)
             except NotFoundError:
@@ -207,11 +220,12 @@ class Reviewer:
                 return
             with log_ids(model_id=job.model_id):
                 try:
-                    self._attempt(job)
+                    self._attempt(job, let_next=turn.close)
                 except IllegalTransitionError as refused:
                     log.info("the job has ended already", extra={"reason": str(refused)})
 
-    def _attempt(self, job: Job) -> None:
+    def _attempt(self, job: Job, let_next: Callable[[], None]) -> None:
+        """`let_next` is called as soon as the child is gone."""
         again = job.state is JobState.RUNNING
         reason = "delivered again: the worker that had it went away" if again else "a worker took it"
         if job.tries >= MAX_ATTEMPTS:
@@ -222,7 +236,7 @@ class Reviewer:
         timings: dict[str, float] = {}
         ended = JobState.RUNNING
         try:
-            timings = self._review(job)
+            timings = self._review(job, let_next)
             ended = JobState.SUCCEEDED
             if timings:
                 pace().add(time.perf_counter() - started)
@@ -246,7 +260,7 @@ class Reviewer:
             }
             log.info("job attempt", extra=fields)
 
-    def _review(self, job: Job) -> dict[str, float]:
+    def _review(self, job: Job, let_next: Callable[[], None]) -> dict[str, float]:
         """Review or measure the part, keep the result, and return how long each stage took, in ms."""
         model = self.models.get(job.model_id)
         if self.results.is_kept(job):
@@ -263,18 +277,20 @@ class Reviewer:
             "rules": self.rules_dir,
             "cache": self._geometry_cache(model.sha256),
         }
+        stages = _StageReports(self.jobs, job)
         try:
             result: dict[str, Any] = sandbox().run(
                 REVIEW if job.kind == "review" else PART_FACTS,
                 payload,
                 # One that the machine had too little time for is not made to give way again.
                 replace(self.limits, nice=0) if job.was_starved else self.limits,
-                on_stage=partial(self._report_stage, job),
-                should_stop=_Ended(self.jobs, job),
+                on_stage=stages.began,
+                should_stop=_Ended(self.jobs, job, meanwhile=stages.tell),
             )
         except ChildFailed:
             self.models.get(job.model_id)  # its file cannot be opened where it was removed meanwhile
             raise
+        let_next()
         is_ours = self.results.keep(job, result)
         # Where a rule file was changed meanwhile, it is not known which one the review is by.
         is_known = is_ours and engine_digest(self.rules_dir) == engine
@@ -304,12 +320,6 @@ class Reviewer:
             self._succeed(job)
         else:
             self._end(job, JobState.DEAD, WORKER_LOST_EACH_TIME)
-
-    def _report_stage(self, job: Job, stage: str) -> None:
-        try:
-            self.jobs.set_stage(job.id, stage)
-        except RETRYABLE as error:
-            log.warning("cannot report the stage; the review goes on", extra={"error": str(error)})
 
     def _retry_or_give_up(self, job: Job, error: BaseException) -> JobState:
         explained = explain(error)
@@ -341,16 +351,46 @@ class Reviewer:
             return self.jobs.get(job.id).state
 
 
-class _Ended:
-    """Whether a job has ended while its review goes on. Asked often: mostly one `stat`."""
+class _StageReports:
+    """Writes down what a review is doing, for those who follow it; not each of many stages in quick succession, since
+    each costs the disk as much as what must not be lost.
+    """
 
     def __init__(self, jobs: ReviewJobs, job: Job) -> None:
         self._jobs = jobs
         self._job_id = job.id
+        self._untold: str | None = None
+        self._next = time.monotonic() + STAGE_INTERVAL_SECONDS
+
+    def began(self, stage: str) -> None:
+        """Remember the stage."""
+        self._untold = stage
+
+    def tell(self) -> None:
+        """Write the latest stage down, if it is new and the last was written long enough ago."""
+        if self._untold is None or time.monotonic() < self._next:
+            return
+        stage, self._untold = self._untold, None
+        try:
+            self._jobs.set_stage(self._job_id, stage)
+        except RETRYABLE as error:
+            log.warning("cannot report the stage; the review goes on", extra={"error": str(error)})
+        self._next = time.monotonic() + STAGE_INTERVAL_SECONDS
+
+
+class _Ended:
+    """Whether a job has ended while its review goes on. Asked often: mostly one `stat`."""
+
+    def __init__(self, jobs: ReviewJobs, job: Job, meanwhile: Callable[[], None]) -> None:
+        """`meanwhile` is done each time that this is asked."""
+        self._jobs = jobs
+        self._job_id = job.id
+        self._meanwhile = meanwhile
         self._seen: object = None
 
     def __call__(self) -> bool:
         try:
+            self._meanwhile()
             version = self._jobs.version(self._job_id)
             if version == self._seen:
                 return False
