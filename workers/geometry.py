@@ -94,10 +94,13 @@ class KeptGeometry:
         if not all(solid.facts.all_measured for solid in geometry.solids):
             return
         # Piece by piece into the file: the memory for a copy may not be there.
-        with self._cache.adding(self._key, MOST_BYTES) as entry:
-            pickler = pickle.Pickler(entry, pickle.HIGHEST_PROTOCOL)
-            pickler.dispatch_table = {**copyreg.dispatch_table, **_REDUCED}
-            pickler.dump(geometry)
+        try:
+            with self._cache.adding(self._key, MOST_BYTES) as entry:
+                pickler = pickle.Pickler(entry, pickle.HIGHEST_PROTOCOL)
+                pickler.dispatch_table = {**copyreg.dispatch_table, **_REDUCED}
+                pickler.dump(geometry)
+        except RecursionError:  # pickle goes deeper than we do into an assembly of assemblies
+            log.warning("not kept: it is nested too deeply", extra={"key": self._key})
 
 
 def geometry_of(

@@ -189,6 +189,15 @@ def test_what_is_too_large_is_not_kept(
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+def test_what_is_nested_too_deeply_to_be_kept_is_reviewed(kept: KeptGeometry, tmp_path: Path) -> None:
+    product = Product("angle", bracket())
+    for level in range(200):
+        product = Product(f"level {level}", components=[Placed(product)])
+    path = write_assembly(product, tmp_path / "part")
+    assert document(path, CONFIGURATIONS[0], kept) == document(path, CONFIGURATIONS[0])
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
 def test_keeping_it_takes_the_memory_of_no_copy(kept: KeptGeometry, tmp_path: Path) -> None:
     path = mesh(tmp_path / "part")
     ball = trimesh.creation.icosphere(subdivisions=6, radius=20.0)
