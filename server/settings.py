@@ -1,14 +1,19 @@
 """Every setting of RapidDraft, typed, in one place. Read from RAPIDDRAFT_… environment variables."""
 
-import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from server.machine import LEAST_CHILD_MB, memory_for_a_child, usable_cores, usable_memory
+
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+def _memory_of_a_child(settings_before: dict[str, Any]) -> int:
+    return memory_for_a_child(settings_before["sandbox_children"], usable_memory())
 
 
 class Settings(BaseSettings):
@@ -43,13 +48,15 @@ class Settings(BaseSettings):
         30.0, ge=0, description="How long a review request waits for its result before it is answered 202."
     )
     sandbox_children: int = Field(
-        os.cpu_count() or 1, ge=1, description="Parts reviewed at the same time by one worker process."
+        default_factory=usable_cores, ge=1, description="Parts reviewed at the same time by one worker process."
     )
     sandbox_deadline_seconds: float = Field(
         60.0, gt=0, description="Wall-clock limit of one review in its sandbox child."
     )
     sandbox_memory_mb: int = Field(
-        1024, ge=256, description="Resident memory, in MiB, above which a sandbox child is ended."
+        default_factory=_memory_of_a_child,
+        ge=LEAST_CHILD_MB,
+        description="Resident memory, in MiB, above which a sandbox child is ended.",
     )
     warm_part_facts: bool = Field(
         True, description="Measure the facts of a part as soon as it is uploaded, before anybody asks for them."

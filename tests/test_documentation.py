@@ -13,7 +13,7 @@ def documented() -> dict[str, tuple[str, str]]:
 
 
 def defined() -> dict[str, tuple[str, str]]:
-    computed = {"data_dir": "./data", "sandbox_children": "number of cores"}
+    computed = {"data_dir": "./data", "sandbox_children": "usable cores", "sandbox_memory_mb": "what the memory allows"}
     return {
         f"RAPIDDRAFT_{name.upper()}": (computed.get(name, str(field.default)), field.description or "")
         for name, field in Settings.model_fields.items()
