@@ -78,13 +78,17 @@ def _measure(bench: Bench, report: Report, only: list[str]) -> None:
         rows = [row for row in all_rows if row.__name__ in only]
         if not rows:
             continue
-        with (
-            tempfile.TemporaryDirectory(prefix="rd-", dir="/tmp") as data,
-            running_stack(Path(data), **settings) as stack,
-        ):
-            stack.wait_until_ready()
-            for row in rows:
-                report.add(_of(row.__name__, partial(row, bench, stack)))
+        try:
+            with (
+                tempfile.TemporaryDirectory(prefix="rd-", dir="/tmp") as data,
+                running_stack(Path(data), **settings) as stack,
+            ):
+                stack.wait_until_ready()
+                for row in rows:
+                    report.add(_of(row.__name__, partial(row, bench, stack)))
+        except Exception as error:
+            log.exception("a stack did not start or did not end as it should")
+            report.add([_failed(f"stack of {', '.join(row.__name__ for row in rows)}", error)])
 
 
 def _of(name: str, measure: Callable[[], list[Row]]) -> list[Row]:
@@ -93,7 +97,11 @@ def _of(name: str, measure: Callable[[], list[Row]]) -> list[Row]:
         return measure()
     except Exception as error:
         log.exception("the row %s could not be measured", name)
-        return [Row(name, "measured", f"failed: {error}"[:300], met=False, is_speed=False)]
+        return [_failed(name, error)]
+
+
+def _failed(what: str, error: Exception) -> Row:
+    return Row(what, "no failure", f"failed: {error}"[:300], met=False, is_speed=False)
 
 
 def _arguments() -> argparse.Namespace:

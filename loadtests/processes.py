@@ -22,6 +22,14 @@ def by_name(family: Iterable[psutil.Process]) -> dict[str, list[psutil.Process]]
     return named
 
 
+def api_workers(family: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """The API workers. Raises RuntimeError if there are none: nobody keeps to any target."""
+    workers = by_name(family).get(API_WORKER)
+    if not workers:
+        raise RuntimeError(f"there is no {API_WORKER} among the stack's processes")
+    return workers
+
+
 def _kind(command: str, parent: str) -> str:
     if parent in ("fork server", SANDBOX_CHILD):
         return SANDBOX_CHILD

@@ -1,7 +1,7 @@
 """What the stack holds in memory when it has reviewed a part and is left alone."""
 
 from loadtests.bench import Bench, reviewed, wait_for_quiet
-from loadtests.processes import API_WORKER, by_name
+from loadtests.processes import API_WORKER, api_workers, by_name
 from loadtests.report import Row
 from tests.stack.running import Stack
 
@@ -10,8 +10,10 @@ def at_rest(bench: Bench, stack: Stack) -> list[Row]:
     """Process by process, of which API workers have a target."""
     reviewed(stack.api, bench.upload(stack.api, bench.parts.small))
     wait_for_quiet(stack)
+    family = stack.family()
+    api_workers(family)  # are there
     rows, private = [], 0.0
-    for name, processes in by_name(stack.family()).items():
+    for name, processes in by_name(family).items():
         for process in processes:
             memory = process.memory_full_info()
             resident_mb, own_mb = memory.rss / 2**20, memory.uss / 2**20

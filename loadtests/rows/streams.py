@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 from loadtests.bench import Bench, wait_for_quiet
-from loadtests.processes import API_WORKER, by_name, resident_bytes
+from loadtests.processes import api_workers, resident_bytes
 from loadtests.report import Row
 from loadtests.sidecar import sidecar
 from tests.stack.running import Stack
@@ -30,7 +30,7 @@ def streams(bench: Bench, stack: Stack) -> list[Row]:
 def _streams(bench: Bench, stack: Stack) -> list[Row]:
     models = [bench.upload(stack.api, bench.parts.small) for _ in range(JOBS)]
     jobs = [stack.ask_for_review(model).raise_for_status().json()["id"] for model in models]
-    workers = by_name(stack.family())[API_WORKER]
+    workers = api_workers(stack.family())
     with ExitStack() as first:
         for job in jobs:
             first.enter_context(_stream(stack, job))  # what the first one loads is not the 500th's

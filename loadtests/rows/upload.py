@@ -8,7 +8,7 @@ from time import perf_counter
 import psutil
 
 from loadtests.bench import Bench, uploaded, wait_for_quiet
-from loadtests.processes import API_WORKER, by_name, resident_bytes
+from loadtests.processes import api_workers, resident_bytes
 from loadtests.report import Row
 from loadtests.sidecar import sidecar
 from tests.stack.running import Stack
@@ -49,7 +49,7 @@ def upload(bench: Bench, stack: Stack) -> list[Row]:
     wait_for_quiet(stack)
     with sidecar(str(stack.api.base_url), seconds=3) as quiet:
         before = quiet.result(stop=False)
-    peak = Peak(by_name(stack.family())[API_WORKER])
+    peak = Peak(api_workers(stack.family()))
     models = []
     with sidecar(str(stack.api.base_url)) as monitor, peak.watched():
         started = perf_counter()
