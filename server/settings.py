@@ -1,15 +1,26 @@
 """Every setting of RapidDraft, typed, in one place. Read from RAPIDDRAFT_… environment variables."""
 
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, BeforeValidator, Field, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from server.access.roles import Role
 from server.machine import LEAST_CHILD_MB, memory_for_a_child, usable_cores, usable_memory
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+def _split(given: Any) -> Any:  # noqa: ANN401 - whatever is given, pydantic checks it
+    return [word.strip() for word in given.split(",") if word.strip()] if isinstance(given, str) else given
+
+
+_CommaSeparated = (NoDecode, BeforeValidator(_split))
+Words = Annotated[tuple[str, ...], *_CommaSeparated]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], *_CommaSeparated]
 
 
 def _memory_of_a_child(settings_before: dict[str, Any]) -> int:
@@ -92,6 +103,46 @@ class Settings(BaseSettings):
         "auto",
         description="OpenCascade binding: occ is pythonocc-core, ocp is cadquery-ocp; auto prefers occ.",
     )
+    identity_keys: str = Field(
+        "",
+        pattern=r"^$|^https?://.|^/.",
+        description="URL or absolute path of the key set (JWKS) of a proxy that signs who sends a request, in "
+        "`Cf-Access-Jwt-Assertion`; empty to trust none (docs/security.md).",
+    )
+    identity_issuer: str = Field("", description="What must be its `iss`, as `https://TEAM.cloudflareaccess.com`.")
+    identity_audience: str = Field("", description="What must be among its `aud`: the application's tag.")
+    identity_role: Role = Field(Role.VIEWER, description="Role of those whom it names.")
+    identity_roles: dict[str, Role] = Field(
+        {}, description='Roles of single ones instead, as JSON: `{"ana@example.com": "reviewer"}`.'
+    )
+    trusted_proxies: Networks = Field(
+        (), description="Networks (comma-separated) of proxies whose `X-Forwarded-For` is believed; empty for none."
+    )
+    metrics_allow: Networks = Field(
+        (), description="Networks (comma-separated) from which `/metrics` needs no token; empty for none."
+    )
+    cors_origins: Words = Field(
+        (), description="Origins (comma-separated) whose pages may use the API with a token; empty for none."
+    )
+    requests_per_minute: int = Field(
+        30_000, ge=0, description="Requests that one identity may send to one API process; 0 for any number."
+    )
+    uploads_per_minute: int = Field(600, ge=0, description="The same of uploads.")
+    max_connections: int = Field(
+        800, ge=1, description="Connections that one API process holds; keep it 200 below the limit on open files."
+    )
+    client_patience_seconds: float = Field(
+        30.0,
+        gt=0,
+        description="How long a client may take to send a header or to read on, and to send a body beyond what it "
+        "takes at 1 KiB/s.",
+    )
+
+    @model_validator(mode="after")
+    def _identities_are_checked_in_full(self) -> Self:
+        if self.identity_keys and not (self.identity_issuer and self.identity_audience):
+            raise ValueError("identity_keys needs identity_issuer and identity_audience too")
+        return self
 
 
 @lru_cache
