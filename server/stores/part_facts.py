@@ -44,10 +44,11 @@ class PartFactsStore:
         require_model(self.data, model_id)
         path = self._path(model_id)
         try:
-            return self._documents.change(path, lambda _before: measured)
-        except (NotFoundError, DamagedDocumentError):  # the first, or what was there could not be restored
-            return self._documents.create(path, measured)
-        except FileNotFoundError:
+            try:
+                return self._documents.change(path, lambda _before: measured)
+            except (NotFoundError, DamagedDocumentError):  # the first, or what was there could not be restored
+                return self._documents.create(path, measured)
+        except FileNotFoundError:  # the model was removed meanwhile
             raise NotFoundError(MODEL, model_id) from None
 
     def document(self, model_id: str) -> Document[MeasuredFacts]:

@@ -13,6 +13,7 @@ from server.problems import MEDIA_TYPE
 from server.services import Services
 from server.settings import Settings
 from server.stores.dfm_review_jobs import Job, JobState
+from server.stores.errors import NotFoundError
 from server.stores.verify import verify
 from tests.server.conftest import STEP, new_jobs, step, wait_until, working
 from workers import actors
@@ -171,3 +172,18 @@ def test_facts_are_measured_ahead_of_the_first_question(settings: Settings) -> N
         with mock.patch.object(services.broker, "enqueue", side_effect=OSError("no queue")):
             assert client.post("/api/models", content=step("another")).status_code == 201
         wait_until(lambda: len(services.jobs.list(limit=10).items) == 2)
+
+
+def test_facts_of_a_model_that_goes_while_they_are_first_kept_are_of_no_model(
+    client: TestClient, services: Services
+) -> None:
+    model_id = upload(client, "goes")
+    documents = services.part_facts._documents
+    write = documents._write
+
+    def too_late(*arguments: Any) -> Any:  # noqa: ANN401
+        services.models.remove(model_id, who="ana")
+        return write(*arguments)
+
+    with mock.patch.object(documents, "_write", too_late), pytest.raises(NotFoundError):
+        services.part_facts.put(model_id, "job", FACTS)
