@@ -24,9 +24,13 @@ def verify(
 
     Exit status: 0 all is as it was written, 1 something is not, 2 the folder cannot be read.
     """
-    root = data_dir or get_settings().data_dir
+    raise typer.Exit(0 if print_verified(data_dir or get_settings().data_dir) else 1)
+
+
+def print_verified(root: Path) -> bool:
+    """Print all that is not as it was written, and say whether all is. Ends the program if it cannot be read."""
     try:
-        checked = verify_folder(_existing(root))
+        checked = verify_folder(existing_data_folder(root))
     except OSError as error:
         output.print(f"{root}: {error.strerror or error}", style="red")
         raise typer.Exit(CANNOT_READ) from None
@@ -35,10 +39,11 @@ def verify(
         output.print(f"{finding.where}: {finding.what}{note}", style="red" if finding.bad else None, markup=False)
     output.print(f"{checked.models} models, {checked.documents} documents, {checked.entries} entries: ", end="")
     output.print("good" if checked.is_good else "not good")
-    raise typer.Exit(0 if checked.is_good else 1)
+    return checked.is_good
 
 
-def _existing(root: Path) -> DataFolder:
+def existing_data_folder(root: Path) -> DataFolder:
+    """The data folder at `root`. Raises NotADirectoryError if there is none."""
     data = DataFolder(root)
     if not data.models.is_dir():
         raise NotADirectoryError(20, "this is not a data folder of RapidDraft")

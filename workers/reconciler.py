@@ -98,7 +98,7 @@ class Reconciler:
 
     def _unfinished(self) -> Iterator[Document[Job]]:
         ended = {}
-        for job_id in self._jobs.ids():
+        for job_id in reversed(self._jobs.ids()):  # oldest first, as they were asked for
             try:
                 version = self._jobs.version(job_id)
                 if self._ended.get(job_id) == version:
@@ -131,7 +131,9 @@ class Reconciler:
                 self._close(found, JobState.FAILED, actors.model_removed(NotFoundError("model", job.model_id)))
             elif has_message:
                 return False
-            elif self._results.is_kept(job):
+            # A restored backup may have the run of a job that was still queued when it was copied: the attempt that
+            # its message begins will find it.
+            elif job.state is not JobState.QUEUED and self._results.is_kept(job):
                 self._succeed(found)
             elif given_up:
                 self._close(found, JobState.DEAD, actors.WORKER_LOST_EACH_TIME)

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from server._atomic_json import previous_of, read_json, with_file_lock, write_json_atomic
+from server._atomic_json import previous_of, with_file_lock, write_json_atomic
 from server.data_folder import DataFolder
 from server.stores import damage
 from server.stores.errors import (
@@ -62,23 +62,28 @@ class Stored:
 
 def read_stored(path: Path, kind: str) -> Stored:
     """The document at `path`. Raises FileNotFoundError, and DamagedDocumentError if it is not as it was written."""
+    return unframed(path.name, path.read_bytes(), kind)
+
+
+def unframed(name: str, content: bytes, kind: str) -> Stored:
+    """The document in the bytes of a file of that name. Raises DamagedDocumentError."""
     try:
-        frame = read_json(path)
+        frame = json.loads(content)
     except ValueError as error:
-        raise DamagedDocumentError(path.name, f"it is not JSON ({error})") from error
+        raise DamagedDocumentError(name, f"it is not JSON ({error})") from error
     if not isinstance(frame, dict):
-        raise DamagedDocumentError(path.name, "it is not a JSON object")
+        raise DamagedDocumentError(name, "it is not a JSON object")
     if "document" not in frame:
         return Stored(kind, 1, 1, frame, has_checksum=False)
     try:
         stored = Stored(frame["document"], int(frame["version"]), int(frame["revision"]), frame["content"])
         sha256 = frame["sha256"]
     except (KeyError, TypeError, ValueError) as error:
-        raise DamagedDocumentError(path.name, f"its frame is not whole ({error})") from error
+        raise DamagedDocumentError(name, f"its frame is not whole ({error})") from error
     if stored.sha256 != sha256:
-        raise DamagedDocumentError(path.name, "its content does not have the checksum that it was written with")
+        raise DamagedDocumentError(name, "its content does not have the checksum that it was written with")
     if stored.kind != kind:
-        raise DamagedDocumentError(path.name, f"it is a document of the kind {stored.kind}, not {kind}")
+        raise DamagedDocumentError(name, f"it is a document of the kind {stored.kind}, not {kind}")
     return stored
 
 
