@@ -24,6 +24,7 @@ from server.api import (
     models,
     part_facts,
     reviews,
+    status,
     tickets,
 )
 from server.api.openapi import DESCRIPTION, TAGS, describe
@@ -86,7 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         middleware=[
-            Middleware(Authentication, gate=services.gate),
+            Middleware(Authentication, gate=services.gate, settings=settings),
             Middleware(BodyLimit, upload_path="/api/models", upload_bytes=settings.max_upload_bytes),
         ],
     )
@@ -106,7 +107,7 @@ def create_app(settings: Settings) -> FastAPI:
         activity,
     ):
         app.include_router(resource.router)
-    for operation in (health, metrics):
+    for operation in (health, status, metrics):
         app.include_router(operation.router)
     docs_page.install(app)
     _prepare_routes(app)

@@ -17,6 +17,7 @@ class Identity:
 
     name: str
     role: Role
+    email: str | None = None  # of one whom a trusted proxy names
 
 
 class Gate:

@@ -5,7 +5,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.middleware.authentication import identity_of
+from server.middleware.authentication import identity_email_of, identity_of
 from server.middleware.event_loop import EventLoopBlockedError
 from server.observability import metrics
 
@@ -37,7 +37,8 @@ class AccessLog:
             complete = message["type"] == "http.response.body" and not message.get("more_body", False)
 
         try:
-            await self.app(scope, receive, watched_send)
+            with metrics.request_in_flight():
+                await self.app(scope, receive, watched_send)
         except Exception as error:
             log.exception("the request ended in a bug")
             if not complete or isinstance(error, EventLoopBlockedError):
@@ -47,7 +48,7 @@ class AccessLog:
 
 
 def _record(scope: Scope, status: int, seconds: float) -> None:
-    method, path = scope["method"], scope["path"]
+    method, path, email = scope["method"], scope["path"], identity_email_of(scope)
     metrics.observe_request(method, _route(scope), status, seconds)
     log.info(
         "%s %s %d",
@@ -60,6 +61,7 @@ def _record(scope: Scope, status: int, seconds: float) -> None:
             "status": status,
             "duration_ms": round(seconds * 1000, 2),
             "identity": identity_of(scope),
+            **({"identity_email": email} if email else {}),
         },
     )
 

@@ -1,17 +1,27 @@
-"""Who sends a request, and whether they may: by the token that it carries."""
+"""Who sends a request, and whether they may: by the token that it carries, or by what a trusted proxy signed."""
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.access.gate import Gate, Identity
-from server.access.roles import Role, needed_for
+from server.access.networks import is_within
+from server.access.roles import READING, Role, needed_for
 from server.api import docs_page
 from server.problems import Problem, problem_response
+from server.settings import Networks, Settings
+
+if TYPE_CHECKING:
+    from server.access.signed_identity import SignedIdentities
 
 ANONYMOUS = "anonymous"
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/openapi.json", docs_page.PAGE})
 OPEN_FOLDER = f"{docs_page.ASSETS}/"
+METRICS = "/metrics"
+SIGNED_IDENTITY = "Cf-Access-Jwt-Assertion"
 
 _KEY = "rapiddraft.identity"
 
@@ -22,6 +32,12 @@ def identity_of(scope: Scope) -> str:
     return identity.name if identity else ANONYMOUS
 
 
+def identity_email_of(scope: Scope) -> str | None:
+    """The address of who sent the request, if a trusted proxy signed it."""
+    identity: Identity | None = scope.get(_KEY)
+    return identity.email if identity else None
+
+
 def role_of(scope: Scope) -> Role:
     """What who sent the request may do; of one that was let in without a token, nothing but look."""
     identity: Identity | None = scope.get(_KEY)
@@ -29,49 +45,106 @@ def role_of(scope: Scope) -> Role:
 
 
 class Authentication:
-    """Lets a request through if its path is open to all, or if its token is of a role that may send it."""
+    """Lets a request through if its path is open to it, or if who sends it has a role that may."""
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, gate: Gate, settings: Settings) -> None:
         self.app = app
         self.gate = gate
+        self.metrics_allow = settings.metrics_allow
+        self.signed = _signed(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or _is_open(scope, self.metrics_allow):
             await self.app(scope, receive, send)
             return
-        identity = await self._identity(Headers(scope=scope).get("authorization", ""))
-        if isinstance(identity, Identity):
+        try:
+            identity = await self._identity(Headers(scope=scope), scope["method"])
             scope[_KEY] = identity
-        problem = identity if isinstance(identity, Problem) else _refusal(identity, scope)
-        if problem and not _is_open(scope["path"]):
+            _check_role(identity, scope)
+        except Problem as problem:
             await problem_response(scope, problem)(scope, receive, send)
             return
         await self.app(scope, receive, send)
 
-    async def _identity(self, header: str) -> Identity | Problem:
+    async def _identity(self, headers: Headers, method: str) -> Identity:
+        """Raises Problem if nobody can be told, or nobody yet."""
         if self.gate.admin_token is None:
-            return Problem(503, "not_ready", "The service could not start; /readyz says why.")
-        kind, _, given = header.partition(" ")
+            raise Problem(503, "not_ready", "The service could not start; /readyz says why.")
+        authorization = headers.get("authorization")
+        signed = headers.get(SIGNED_IDENTITY)
+        if self.signed and signed and not authorization:
+            _check_not_cross_site(headers, method)
+            return await _identity_signed(self.signed, signed)
+        return await self._identity_by_token(authorization or "")
+
+    async def _identity_by_token(self, authorization: str) -> Identity:
+        kind, _, given = authorization.partition(" ")
         if kind.lower() != "bearer":
-            return _unauthenticated("This needs the header `Authorization: Bearer <token>`.", "Bearer")
+            raise _unauthenticated("This needs the header `Authorization: Bearer <token>`.", "Bearer")
         given = given.strip()
         identity = self.gate.remembered(given) or await run_in_threadpool(self.gate.identify, given)
-        return identity or _unauthenticated("The token is not valid.", 'Bearer error="invalid_token"')
+        if identity is None:
+            raise _unauthenticated("The token is not valid.", 'Bearer error="invalid_token"')
+        return identity
 
 
-def _refusal(identity: Identity, scope: Scope) -> Problem | None:
-    needed = needed_for(scope["method"], scope["path"])
-    if identity.role.includes(needed):
+def _signed(settings: Settings) -> "SignedIdentities | None":
+    if not settings.identity_keys:
         return None
-    return Problem(
-        403,
-        "not_allowed",
-        f"This needs the role {needed}; {identity.name} has the role {identity.role}.",
-        advice="Ask an admin for a token with that role (rapiddraft token make).",
-    )
+    # Only here: cryptography and an HTTP client take 15 MB of every API process.
+    from server.access.signed_identity import signed_identities
+
+    return signed_identities(settings)
 
 
-def _is_open(path: str) -> bool:
+async def _identity_signed(signed: "SignedIdentities", token: str) -> Identity:
+    from server.access.signed_identity import KeysUnavailableError, NotSignedError
+
+    try:
+        return await signed.identify(token)
+    except NotSignedError as error:
+        raise _unauthenticated(f"The signed identity in {SIGNED_IDENTITY} is not valid: {error}.", "Bearer") from None
+    except KeysUnavailableError:
+        raise Problem(
+            503,
+            "identity_keys_unavailable",
+            "The keys to check the signed identity with cannot be read just now.",
+            advice="Try again later, or send a token; the operator finds the reason in the log.",
+            headers={"Retry-After": "30"},
+        ) from None
+
+
+def _check_not_cross_site(headers: Headers, method: str) -> None:
+    """The proxy signs by a cookie, which browsers send along for other sites' pages too. Raises Problem 403."""
+    if method in READING:
+        return
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    is_same = site in ("same-origin", "none") if site else not origin or urlsplit(origin).netloc == headers.get("host")
+    if not is_same:
+        raise Problem(
+            403,
+            "cross_site",
+            "A page of another site may change nothing here in the name of who looks at it.",
+            advice="Send a token instead.",
+        )
+
+
+def _check_role(identity: Identity, scope: Scope) -> None:
+    """Raises Problem 403."""
+    needed = needed_for(scope["method"], scope["path"])
+    if not identity.role.includes(needed):
+        raise Problem(
+            403,
+            "not_allowed",
+            f"This needs the role {needed}; {identity.name} has the role {identity.role}.",
+            advice="Ask an admin for a token with that role (rapiddraft token make).",
+        )
+
+
+def _is_open(scope: Scope, metrics_allow: Networks) -> bool:
+    path = scope["path"]
+    if path == METRICS and scope["method"] in READING:
+        return is_within(scope["client"], metrics_allow)
     return path in OPEN_PATHS or path.startswith(OPEN_FOLDER)
 
 
