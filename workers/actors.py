@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -25,8 +25,9 @@ from server.stores.errors import (
     NotFoundError,
 )
 from server.stores.job_results import JobResults
-from server.stores.model_store import ModelStore
+from server.stores.model_store import Model, ModelStore
 from workers import brokers
+from workers.content_cache import ContentCache
 from workers.engine_digest import engine_digest, geometry_digest
 from workers.errors import PartError
 from workers.file_broker import QueueFullError
@@ -51,6 +52,7 @@ REVIEW = "workers.review:review_in_sandbox"
 PART_FACTS = "workers.part_facts:part_facts_in_sandbox"
 PRELOAD = ("workers.preload",)
 MAX_ATTEMPTS = 4
+MIB = 1024 * 1024
 STAGE_INTERVAL_SECONDS = 0.25
 # Facts are mostly measured before anybody asks for them, so they can wait for reviews that somebody asked for.
 REVIEW_PRIORITY, FACTS_PRIORITY = 0, 10
@@ -68,6 +70,7 @@ def build_broker(settings: Settings) -> Broker:
     broker = brokers.build(settings)
     dramatiq.set_broker(broker)
     reviewer = Reviewer(settings)
+    broker.add_middleware(_StopBeginning(reviewer))
     options: dict[str, Any] = {
         "broker": broker,
         "queue_name": QUEUE,
@@ -90,11 +93,21 @@ def build_broker(settings: Settings) -> Broker:
     return broker
 
 
+class _StopBeginning(dramatiq.Middleware):
+    """Has the reviewer begin nothing more once the worker stops: a thread may still wait for its turn."""
+
+    def __init__(self, reviewer: "Reviewer") -> None:
+        self._reviewer = reviewer
+
+    def before_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002 - Dramatiq's
+        self._reviewer.stop_beginning()
+
+
 def longest_attempt_seconds(settings: Settings) -> float:
-    """After so long an attempt is over, whatever happened: first another may have to end, then the sandbox keeps its
-    deadline well before.
+    """After so long an attempt is over, whatever happened: it may wait for the geometry that another job makes, and
+    then for a child to end; the sandbox keeps its own deadline well before.
     """
-    return 2 * settings.sandbox_deadline_seconds + 60
+    return 3 * settings.sandbox_deadline_seconds + 60
 
 
 def enqueue_review(broker: Broker, job: Job, *, is_new: bool = False) -> None:
@@ -195,24 +208,23 @@ class Reviewer:
 
     def __init__(self, settings: Settings) -> None:
         self.children = threading.BoundedSemaphore(settings.sandbox_children)
+        self._stops = threading.Event()
         self.data = data = DataFolder(settings.data_dir)
         self.models = ModelStore(data)
         self.jobs = ReviewJobs(data)
         self.results = JobResults(data, settings.cache_mb)
-        self.cache_mb = settings.cache_mb
+        self.cache = ContentCache(data.cache, settings.cache_mb * MIB)
         self.rules_dir = settings.rules_dir
         # Before the engine is imported, so that it is never named newer than it is.
         engine_digest(self.rules_dir)
         self.limits = Limits(
             deadline_seconds=settings.sandbox_deadline_seconds,
-            memory_bytes=settings.sandbox_memory_mb * 1024 * 1024,
+            memory_bytes=settings.sandbox_memory_mb * MIB,
         )
 
     def run(self, job_id: str, request_id: str) -> None:
         """Make one attempt at a job. Raises what is worth another attempt; all else ends the job here."""
-        with log_ids(request_id=request_id, job_id=job_id), ExitStack() as turn:
-            # Before the job is looked at: it may be cancelled while others compute.
-            turn.enter_context(self.children)
+        with log_ids(request_id=request_id, job_id=job_id), ExitStack() as turns:
             try:
                 job = self.jobs.get(job_id)
             except NotFoundError:
@@ -220,9 +232,32 @@ class Reviewer:
                 return
             with log_ids(model_id=job.model_id):
                 try:
-                    self._attempt(job, let_next=turn.close)
+                    # In this order, so that who waits for geometry keeps no child from others.
+                    turns.enter_context(self._turn_for_geometry(job))
+                    turns.enter_context(self.children)
+                    self._check_goes_on()
+                    self._attempt(job, let_next=turns.close)
                 except IllegalTransitionError as refused:
                     log.info("the job has ended already", extra={"reason": str(refused)})
+
+    def stop_beginning(self) -> None:
+        """Begin no attempt any more; those under way go on."""
+        self._stops.set()
+
+    def _check_goes_on(self) -> None:
+        """Raises ChildLost, so that another worker does the job, once this one stops."""
+        if self._stops.is_set():
+            raise ChildLost("The worker stops.", "start")
+
+    def _turn_for_geometry(self, job: Job) -> AbstractContextManager[None]:
+        """The turn to make the geometry of the job's part, if none is kept: the work is not done twice at once."""
+        try:
+            key = _geometry_key(self.models.get(job.model_id).sha256)
+        except (NotFoundError, DamagedDocumentError, NewerDocumentError):
+            return nullcontext()  # which the attempt will find as well
+        if not self.cache.max_bytes or self.cache.has(key):
+            return nullcontext()
+        return self.cache.filling(key, self.limits.deadline_seconds)
 
     def _attempt(self, job: Job, let_next: Callable[[], None]) -> None:
         """`let_next` is called as soon as the child is gone."""
@@ -287,10 +322,12 @@ class Reviewer:
                 on_stage=stages.began,
                 should_stop=_Ended(self.jobs, job, meanwhile=stages.tell),
             )
-        except ChildFailed:
-            self.models.get(job.model_id)  # its file cannot be opened where it was removed meanwhile
+        except (ChildFailed, PartError):
+            self.models.get(job.model_id)  # its file cannot be read where it was removed meanwhile
             raise
-        let_next()
+        finally:
+            let_next()
+            self._forget_if_removed(model)
         is_ours = self.results.keep(job, result)
         # Where a rule file was changed meanwhile, it is not known which one the review is by.
         is_known = is_ours and engine_digest(self.rules_dir) == engine
@@ -300,15 +337,14 @@ class Reviewer:
 
     def _geometry_cache(self, sha256: str) -> dict[str, Any] | None:
         """Where the sandbox child keeps a part's geometry, as KeptGeometry reads it."""
-        if not self.cache_mb:
+        if not self.cache.max_bytes:
             return None
-        return {
-            "folder": str(self.data.cache),
-            "max_bytes": self.cache_mb * 1024 * 1024,
-            "key": f"{sha256}-{geometry_digest()}",
-            # Then there is still time to make it.
-            "wait_seconds": self.limits.deadline_seconds / 2,
-        }
+        return {"folder": str(self.cache.folder), "max_bytes": self.cache.max_bytes, "key": _geometry_key(sha256)}
+
+    def _forget_if_removed(self, model: Model) -> None:
+        """The child may have kept the geometry of a part that was removed meanwhile."""
+        if not self.models.exists(model.id):
+            self.cache.remove(f"{model.sha256}-")
 
     def _succeed(self, job: Job, engine: str | None = None) -> JobState:
         """`engine` is None where an earlier attempt, perhaps by another engine, kept the result."""
@@ -349,6 +385,10 @@ class Reviewer:
         except IllegalTransitionError as refused:
             log.info("the job ended meanwhile", extra={"reason": str(refused)})
             return self.jobs.get(job.id).state
+
+
+def _geometry_key(sha256: str) -> str:
+    return f"{sha256}-{geometry_digest()}"
 
 
 class _StageReports:

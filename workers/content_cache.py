@@ -61,6 +61,10 @@ class ContentCache:
             return None
         return content
 
+    def has(self, key: str) -> bool:
+        """Whether something is kept under `key`, be it damaged or not; costs one `stat`."""
+        return bool(self.max_bytes) and self._path(key).exists()
+
     def put(self, key: str, content: bytes) -> None:
         """Keep `content` under `key`, in place of what was there. A disk that refuses is logged, not raised."""
         if self.max_bytes:

@@ -11,7 +11,6 @@ import copyreg
 import logging
 import pickle
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -58,23 +57,17 @@ class Geometry:
 class KeptGeometry:
     """Where one file's geometry is kept from job to job."""
 
-    def __init__(self, cache: ContentCache, key: str, wait_seconds: float) -> None:
-        """A job that makes the same geometry just now is waited for, at most `wait_seconds`."""
+    def __init__(self, cache: ContentCache, key: str) -> None:
         self._cache = cache
         self._key = key
-        self._wait_seconds = wait_seconds
 
     @classmethod
     def of_payload(cls, payload: dict[str, Any]) -> "KeptGeometry | None":
-        """As the sandbox is told by `cache`, with `folder`, `max_bytes`, `key` and `wait_seconds`."""
+        """As the sandbox is told by `cache`, with `folder`, `max_bytes` and `key`."""
         told = payload.get("cache")
         if told is None:
             return None
-        return cls(ContentCache(Path(told["folder"]), told["max_bytes"]), told["key"], told["wait_seconds"])
-
-    def turn(self) -> AbstractContextManager[None]:
-        """The turn to make what is not there: of several jobs one has it."""
-        return self._cache.filling(self._key, self._wait_seconds)
+        return cls(ContentCache(Path(told["folder"]), told["max_bytes"]), told["key"])
 
     def load(self, name: str) -> Geometry | None:
         """What is kept, of a file that its owner calls `name`; None if there is nothing that can be used."""
@@ -113,17 +106,13 @@ def geometry_of(
     """
     if kept is None:
         return _completed(None, path, name, process, stages)
-    with ExitStack() as until_kept:
+    with stages.timed("cache"):
+        geometry = kept.load(name)
+    is_new = not _is_complete(geometry, process)
+    geometry = _completed(geometry, path, name, process, stages)
+    if is_new:
         with stages.timed("cache"):
-            geometry = kept.load(name)
-            if not _is_complete(geometry, process):
-                until_kept.enter_context(kept.turn())
-                geometry = kept.load(name)
-        is_new = not _is_complete(geometry, process)
-        geometry = _completed(geometry, path, name, process, stages)
-        if is_new:
-            with stages.timed("cache"):
-                kept.store(geometry)
+            kept.store(geometry)
     return geometry
 
 

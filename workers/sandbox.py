@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import forkserver
+from multiprocessing import forkserver, util
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -170,9 +170,17 @@ class Sandbox:
             child.log_end(ending)
 
     def close(self) -> None:
-        """End the fork server, and any children with it. A later `run` would start it anew."""
+        """End the fork server, any children and its socket's folder with it. A later `run` would start it anew."""
         with _multiprocessing_lock:
             forkserver._forkserver._stop()  # type: ignore[attr-defined]
+            _remove_socket_folder()
+
+
+def _remove_socket_folder() -> None:
+    """What multiprocessing would do when Python exits in the ordinary way, which a worker does not."""
+    for finalizer in list(util._finalizer_registry.values()):  # type: ignore[attr-defined]
+        if finalizer._callback is util._remove_temp_dir:  # type: ignore[attr-defined]
+            finalizer()
 
 
 @contextmanager

@@ -6,9 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 from starlette.concurrency import run_in_threadpool
 
+from server.access.roles import Role
 from server.api import job_events
 from server.api.openapi import needs_token
-from server.api.parameters import DEFAULT_LIMIT, ULID, Cursor, IdentityDep, JobId, Limit, ServicesDep
+from server.api.parameters import DEFAULT_LIMIT, ULID, Cursor, IdentityDep, JobId, Limit, RoleDep, ServicesDep
 from server.problems import Problem, responses
 from server.stores.dfm_review_jobs import Job, JobState
 from server.stores.errors import IllegalTransitionError
@@ -38,11 +39,16 @@ def show_job(job_id: JobId, services: ServicesDep) -> Job:
 
 
 @router.post("/{job_id}/cancel", summary="Cancel a job", responses=responses(404, 409))
-def cancel_job(job_id: JobId, services: ServicesDep, identity: IdentityDep) -> Job:
+def cancel_job(job_id: JobId, services: ServicesDep, identity: IdentityDep, role: RoleDep) -> Job:
     """Ends a job that is queued or runs; a review under way is stopped within a second.
 
-    Everybody who waits for the job is answered 409. A job that has ended already stays as it is: 409 too.
+    Only who asked for it first may, or an admin. Everybody who waits for the job is answered 409. A job that has ended
+    already stays as it is: 409 too.
     """
+    asked_by = services.jobs.get(job_id).identity
+    if role is not Role.ADMIN and identity != asked_by:
+        detail = f"{asked_by} asked for this job; only they or an admin may cancel it."
+        raise Problem(403, "not_allowed", detail, advice="Ask one of them.")
     try:
         job = services.jobs.transition(job_id, JobState.CANCELLED, reason=f"cancelled by {identity}")
     except IllegalTransitionError as refused:

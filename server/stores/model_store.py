@@ -150,6 +150,14 @@ class ModelStore:
         """Raises as `document`."""
         return self.document(model_id).content
 
+    def exists(self, model_id: str) -> bool:
+        """Whether the model is there, be it damaged or not; costs one `stat`."""
+        try:
+            require_model(self.data, model_id)
+        except NotFoundError:
+            return False
+        return True
+
     def part_file(self, model_id: str) -> Path:
         """Where the model's bytes are."""
         return self.data.model(model_id) / "part.step"

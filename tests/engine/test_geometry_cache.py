@@ -1,6 +1,5 @@
 """Geometry that is kept saves the kernel's work and changes nothing else."""
 
-import hashlib
 import json
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -67,7 +66,7 @@ PARTS: dict[str, Callable[[Path], Path]] = {made.__name__: made for made in (ask
 
 @pytest.fixture
 def kept(tmp_path: Path) -> KeptGeometry:
-    return KeptGeometry(ContentCache(tmp_path / "cache", 1 << 28), "part", wait_seconds=1)
+    return KeptGeometry(ContentCache(tmp_path / "cache", 1 << 28), "part")
 
 
 def document(path: Path, configuration: Configuration, kept: KeptGeometry | None = None) -> str:
@@ -219,28 +218,9 @@ def sandbox() -> Iterator[Sandbox]:
     sandbox.close()
 
 
-def test_two_children_at_once_do_the_kernels_work_once(sandbox: Sandbox, tmp_path: Path) -> None:
-    path = askew(tmp_path / "part")
-    cache = {"folder": str(tmp_path / "cache"), "max_bytes": 1 << 28, "key": "part", "wait_seconds": 60}
-    payload = {"path": str(path), "name": "part.step", "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    targets = {
-        "workers.part_facts:part_facts_in_sandbox": {},
-        "workers.review:review_in_sandbox": {"process": "auto", "limits": "default"},
-    }
-    with ThreadPoolExecutor(4) as threads:
-        jobs = [
-            threads.submit(sandbox.run, target, payload | {"cache": cache} | options, Limits(60, 1 << 30))
-            for target, options in [*targets.items()] * 2
-        ]
-        timings = [job.result()["timings_ms"] for job in jobs]
-    assert sum(took["read"] > 0 for took in timings) == 1
-    assert sum(took["facts"] > 0 for took in timings) == 1
-    assert sum(took.get("features", 0) > 0 for took in timings) == 1
-
-
-def test_a_part_that_fails_is_tried_by_each(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_nothing_is_kept_of_a_part_that_fails(sandbox: Sandbox, tmp_path: Path) -> None:
     path = block(1e7, 10.0, 10.0).write_step(tmp_path / "part")
-    cache = {"folder": str(tmp_path / "cache"), "max_bytes": 1 << 28, "key": "part", "wait_seconds": 60}
+    cache = {"folder": str(tmp_path / "cache"), "max_bytes": 1 << 28, "key": "part"}
     payload = {"path": str(path), "name": "part.step", "cache": cache, "process": "auto", "limits": "default"}
 
     def why() -> str:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,7 @@ import psutil
 import pytest
 
 from server.observability.logging import configure_logging, log_ids
+from server.settings import PROJECT_ROOT
 from tests.waiting import is_running, pid_in, until
 from workers.errors import PartError
 from workers.sandbox import (
@@ -300,3 +302,27 @@ def test_a_child_that_is_wanted_no_longer_is_ended(sandbox: Sandbox, tmp_path: P
             job.result()
     assert caught.value.stage == "tessellate"
     assert not is_running(child)
+
+
+def test_nothing_is_left_of_a_sandbox_that_was_closed() -> None:
+    program = """
+import os, tempfile
+from pathlib import Path
+from workers.sandbox import Limits, Sandbox
+
+if __name__ == "__main__":
+    sandbox = Sandbox(["tests.runtime.targets"])
+    sandbox.run("tests.runtime.targets:echo", {}, Limits(60, 1 << 30))
+    before = sorted(Path(tempfile.gettempdir()).iterdir())
+    sandbox.close()
+    print(len(before), len(list(Path(tempfile.gettempdir()).iterdir())), flush=True)
+    os._exit(0)
+"""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        script = Path(folder) / "script.py"
+        script.write_text(program)
+        own = Path(folder) / "tmp"
+        own.mkdir()
+        environment = os.environ | {"TMPDIR": str(own), "PYTHONPATH": str(PROJECT_ROOT)}
+        said = subprocess.check_output([sys.executable, script], env=environment, text=True)
+        assert said.split() == ["1", "0"]

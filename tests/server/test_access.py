@@ -97,6 +97,21 @@ def test_only_the_uploader_or_an_admin_removes_a_model(client_of: Client, servic
     assert client_of("Bob", Role.ADMIN).delete(f"/api/models/{second}").status_code == 204
 
 
+def test_only_who_asked_or_an_admin_cancels_a_job(client_of: Client, services: Services) -> None:
+    def asked(text: str) -> str:
+        client = client_of("Ana", Role.REVIEWER)
+        model = client.post("/api/models", content=step(text)).json()["id"]
+        job = client.post(f"/api/models/{model}/dfm/review-v2", headers={"Prefer": "respond-async"}).json()
+        return str(job["id"])
+
+    first, second = asked("a"), asked("b")
+    answer = client_of("Bob", Role.REVIEWER).post(f"/api/jobs/{first}/cancel")
+    assert (answer.status_code, answer.json()["code"]) == (403, "not_allowed")
+    assert services.jobs.get(first).state == "queued"
+    assert client_of("Ana", Role.REVIEWER).post(f"/api/jobs/{first}/cancel").status_code == 200
+    assert client_of("Bob", Role.ADMIN).post(f"/api/jobs/{second}/cancel").status_code == 200
+
+
 # -- tokens --------------------------------------------------------------------------------------------------
 
 

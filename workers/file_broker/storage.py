@@ -163,7 +163,10 @@ FROM messages WHERE {_IN_QUEUES}
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """How many messages a queue takes, waiting, delayed and held: of all groups, and of each. None: any number."""
+    """How many messages a queue takes, waiting, delayed and held: of all groups, and of each. None: any number.
+
+    A group that has none in the queue is let in however many others have.
+    """
 
     of_all: int | None = None
     of_group: int | None = None
@@ -485,7 +488,7 @@ def _place(queue: str, group: str, priority: int) -> dict[str, Any]:
 
 def _check_bound(bound: Bound, counted: list[tuple[int, int]]) -> None:
     [(of_all, of_group)] = counted
-    if bound.of_all is not None and of_all >= bound.of_all:
+    if bound.of_all is not None and of_all >= bound.of_all and of_group:
         raise QueueFullError(f"{of_all} messages are in the queue, and it takes {bound.of_all}.", of_all)
     if bound.of_group is not None and of_group >= bound.of_group:
         raise QueueFullError(

@@ -37,6 +37,15 @@ def test_a_group_that_has_its_share_takes_nothing_from_another(storage: Storage)
     storage.enqueue("q", "d", b"", group="B", bound=bound)
 
 
+def test_who_has_nothing_in_a_full_queue_is_let_in_once(storage: Storage) -> None:
+    bound = Bound(of_all=2, of_group=2)
+    for name in "ab":
+        storage.enqueue("q", name, b"", group="A", bound=bound)
+    storage.enqueue("q", "c", b"", group="B", bound=bound)
+    with pytest.raises(QueueFullError, match="3 messages"):
+        storage.enqueue("q", "d", b"", group="B", bound=bound)
+
+
 def test_what_goes_after_a_message_takes_no_room_from_it(storage: Storage) -> None:
     bound = Bound(of_all=2)
     for name in "ab":
