@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from gunicorn.glogging import Logger
 from uvicorn_worker import UvicornWorker
 
 from rapiddraft._parent_death import end_with_parent, end_with_supervisord
+from server.draining_server import IDLE_SECONDS, DrainingServer
 from server.observability.logging import configure_logging
 from server.settings import get_settings
 
@@ -55,8 +57,8 @@ class ApiWorker(UvicornWorker):  # type: ignore[misc]
         "lifespan": "on",
         "access_log": False,
         "server_header": False,
-        # A client that follows a job's events must not keep a worker from stopping.
-        "timeout_graceful_shutdown": _STOP_SECONDS - 2,
+        # An upload that goes on for longer is broken off.
+        "timeout_graceful_shutdown": _STOP_SECONDS - IDLE_SECONDS - 2,
     }
 
     async def _serve(self) -> None:
@@ -65,10 +67,15 @@ class ApiWorker(UvicornWorker):  # type: ignore[misc]
         uvicorn does so by the clock on the wall: set back, it falls silent, and gunicorn replaces the worker.
         """
         heartbeat = asyncio.create_task(self._beat())
+        self.config.app = self.wsgi
+        server = DrainingServer(self.config, on_drain=self.wsgi.state.services.drain)
+        self._install_sigquit_handler()
         try:
-            await super()._serve()
+            await server.serve(self.sockets)
         finally:
             heartbeat.cancel()
+        if not server.started:
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
     async def _beat(self) -> None:
         while True:

@@ -5,6 +5,7 @@ import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import chain
 from pathlib import Path
 
 import anyio.to_thread
@@ -19,6 +20,10 @@ log = logging.getLogger(__name__)
 SAFETY_POLL_SECONDS = 1.0
 
 
+class DrainingError(Exception):
+    """This process stops: whoever follows a job must go on in another."""
+
+
 class Follower:
     """Is told of each change of one job; of several in quick succession, perhaps only of the last."""
 
@@ -28,7 +33,7 @@ class Follower:
     async def next(self, seconds: float | None = None) -> Job:
         """The job when it has changed; at the first call, the job as it is.
 
-        Raises TimeoutError after `seconds`, and NotFoundError once the job is gone.
+        Raises TimeoutError after `seconds`, NotFoundError once the job is gone, and DrainingError.
         """
         # Not `wait_for`, which has a task of its own for each call.
         async with asyncio.timeout(seconds):
@@ -53,6 +58,7 @@ class JobWaiter:
         self._followers: defaultdict[str, set[Follower]] = defaultdict(set)
         self._seen: dict[str, object] = {}  # versions, of which the followers have been told
         self._task: asyncio.Task[None] | None = None
+        self._draining = False
         # Of its own: who waits for a job must hear of it while all other threads are held.
         self._thread = anyio.CapacityLimiter(1)
 
@@ -60,6 +66,12 @@ class JobWaiter:
         """Begin to listen, on the running event loop."""
         asyncio.get_running_loop().add_reader(self._wakeup.fileno(), self._on_wakeup)
         self._task = asyncio.create_task(self._watch())
+
+    def drain(self) -> None:
+        """Tell all who follow a job, now or later, that this process stops."""
+        self._draining = True
+        for follower in chain.from_iterable(self._followers.values()):
+            follower.tell(DrainingError())
 
     async def close(self) -> None:
         """Stop listening."""
@@ -70,19 +82,21 @@ class JobWaiter:
         self._wakeup.close()
 
     async def wait(self, job_id: str, seconds: float) -> Job | None:
-        """The job once it has ended, or None if it has not within `seconds`. Raises NotFoundError."""
+        """The job once it has ended; None if it has not within `seconds` or before `drain`. Raises NotFoundError."""
         try:
             async with asyncio.timeout(seconds), self.follow(job_id) as follower:
                 while not (job := await follower.next()).state.is_final:
                     pass
                 return job
-        except TimeoutError:
+        except (TimeoutError, DrainingError):
             return None
 
     @asynccontextmanager
     async def follow(self, job_id: str) -> AsyncIterator[Follower]:
         """Be told how a job gets on, from now on."""
         follower = Follower()
+        if self._draining:
+            follower.tell(DrainingError())
         self._followers[job_id].add(follower)
         self._seen.pop(job_id, None)  # so that this one is told how it is now
         self._changed.set()

@@ -66,6 +66,12 @@ class Services:
         if not self.startup_errors:
             threading.Thread(target=leftovers.sweep, args=(self.data,), name="sweep", daemon=True).start()
 
+    def drain(self) -> None:
+        """Have the requests that wait for a job come to an end: this process stops."""
+        log.info("draining")
+        if self.waiter:
+            self.waiter.drain()
+
     async def close(self) -> None:
         """Let go of the queue and the socket."""
         if self.waiter:

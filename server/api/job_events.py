@@ -12,7 +12,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
-from server.job_waiter import JobWaiter
+from server.job_waiter import DrainingError, JobWaiter
 from server.stores.dfm_review_jobs import Job
 from server.stores.errors import NotFoundError
 
@@ -46,7 +46,7 @@ def position(last_event_id: str | None) -> Position:
 
 
 def stream(waiter: JobWaiter, job_id: str, seen: Position) -> StreamingResponse:
-    """The events after `seen`, as they come, until the job has ended."""
+    """The events after `seen`, as they come, until the job has ended or this process stops."""
     return StreamingResponse(_events(waiter, job_id, seen), media_type="text/event-stream", headers=_HEADERS)
 
 
@@ -58,7 +58,7 @@ async def _events(waiter: JobWaiter, job_id: str, seen: Position) -> AsyncIterat
             except TimeoutError:
                 yield KEEPALIVE_COMMENT
                 continue
-            except NotFoundError:
+            except (NotFoundError, DrainingError):
                 return
             for event in _since(job, seen):
                 yield event
