@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
+from dramatiq import Worker
 from fastapi.testclient import TestClient
 
 from server.services import Services
@@ -85,13 +87,25 @@ def geometry_of(services: Services, job: Job) -> str:
 
 
 def test_who_waits_for_geometry_keeps_no_child_from_others(
-    client: TestClient, services: Services, children: Children, begin: Callable[[Job], threading.Thread]
+    client: TestClient,
+    services: Services,
+    reviewer: actors.Reviewer,
+    children: Children,
+    begin: Callable[[Job], threading.Thread],
 ) -> None:
     first, again = job_for(client, services, "one"), job_for(client, services, "one", "mtk")
     other = job_for(client, services, "other")
     begin(first)
     wait_until(lambda: children.begun == [geometry_of(services, first)])
-    begin(again)
+    waits, filling = threading.Event(), reviewer.cache.filling
+
+    def seen(key: str, seconds: float) -> AbstractContextManager[None]:
+        waits.set()
+        return filling(key, seconds)
+
+    with mock.patch.object(reviewer.cache, "filling", seen):
+        begin(again)
+        assert waits.wait(30)
     begin(other)
     wait_until(lambda: len(children.begun) == 2)
     assert children.begun == [geometry_of(services, first), geometry_of(services, other)]
@@ -141,6 +155,7 @@ def test_the_next_child_begins_before_the_result_is_stored(
         assert job.id != first.id or stored.wait(30)
         return keep(job, result)
 
+    reviewer.children = threading.BoundedSemaphore(1)
     with mock.patch.object(reviewer.results, "keep", slow):
         children.may_end.set()
         storing = begin(first)
@@ -183,8 +198,10 @@ def test_a_worker_that_stops_begins_nothing_that_waited(
 
 def test_a_worker_that_shuts_down_says_so_to_its_reviewer(services: Services) -> None:
     assert services.broker is not None
+    worker = Worker(services.broker, worker_threads=1, worker_timeout=100)
     with mock.patch.object(actors.Reviewer, "stop_beginning") as told:
-        services.broker.emit_before("worker_shutdown", mock.Mock())
+        worker.start()
+        worker.stop()
     told.assert_called_once_with()
 
 
