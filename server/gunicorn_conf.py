@@ -2,14 +2,9 @@
 
 import asyncio
 import gc
-import hashlib
 import logging
-import os
-import shutil
 import signal
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
@@ -19,6 +14,7 @@ from uvicorn_worker import UvicornWorker
 
 from rapiddraft._parent_death import end_with_parent, end_with_supervisord
 from server.draining_server import IDLE_SECONDS, DrainingServer
+from server.observability import metrics_folder
 from server.observability.logging import configure_logging
 from server.settings import get_settings
 
@@ -28,13 +24,6 @@ configure_logging("api", _settings.log_level)
 
 # Below supervisord's stopwaitsecs.
 _STOP_SECONDS = 15
-
-# prometheus_client maps its files into memory: on a full disk, touching one ends the process. So they lie in
-# memory where there is a folder for that. One folder a data folder and user, wiped at each start.
-_memory = Path("/dev/shm")
-_owner = hashlib.sha256(f"{os.getuid()}:{_settings.data_dir.absolute()}".encode()).hexdigest()[:16]
-_metrics_folder = (_memory if os.access(_memory, os.W_OK) else Path(tempfile.gettempdir())) / f"rapiddraft-{_owner}"
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder)  # read when prometheus_client is first imported
 
 end_with_supervisord()
 
@@ -98,14 +87,8 @@ control_socket_disable = True
 
 
 def on_starting(_server: Arbiter) -> None:
-    """Forget the metrics of processes of an earlier start."""
-    shutil.rmtree(_metrics_folder, ignore_errors=True)
-    _metrics_folder.mkdir(mode=0o700)
-
-
-def on_exit(_server: Arbiter) -> None:
-    """Leave no metrics behind."""
-    shutil.rmtree(_metrics_folder, ignore_errors=True)
+    """Make the folder for metrics, unless there is one for the whole stack."""
+    metrics_folder.make_anew(_settings.data_dir)
 
 
 def post_fork(_server: Arbiter, worker: UvicornWorker) -> None:
@@ -121,6 +104,6 @@ def post_worker_init(_worker: UvicornWorker) -> None:
 
 def child_exit(_server: Arbiter, worker: UvicornWorker) -> None:
     """Drop what only a living process can report."""
-    from prometheus_client import multiprocess  # not before PROMETHEUS_MULTIPROC_DIR is set
+    from prometheus_client import multiprocess  # not before the environment names the folder
 
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

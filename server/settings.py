@@ -103,6 +103,7 @@ class Settings(BaseSettings):
         "auto",
         description="OpenCascade binding: occ is pythonocc-core, ocp is cadquery-ocp; auto prefers occ.",
     )
+    commit: str = Field("", description="Commit that this was built from, for /api/status; empty for what git says.")
     identity_keys: str = Field(
         "",
         pattern=r"^$|^https?://.|^/.",

@@ -16,6 +16,7 @@ from dramatiq import Worker
 
 from rapiddraft._parent_death import end_with_supervisord
 from server.data_folder import DataFolder
+from server.observability import metrics
 from server.observability.logging import configure_logging
 from server.settings import Settings, get_settings
 from server.stores import worker_heartbeat
@@ -43,6 +44,7 @@ def main() -> None:
     end_with_supervisord()
     stop = _StopSignals()
 
+    metrics.load()
     DataFolder(settings.data_dir).prepare()
     broker = actors.build_broker(settings)
     broker.emit_after("process_boot")
@@ -120,7 +122,11 @@ def _self_check(target: str, payload: dict[str, Any]) -> SelfCheck:
 def _beat(settings: Settings, checks: dict[str, SelfCheck]) -> None:
     try:
         worker_heartbeat.beat(
-            settings, children=settings.sandbox_children, mean_job_seconds=actors.pace().mean_seconds, **checks
+            settings,
+            children=settings.sandbox_children,
+            mean_job_seconds=actors.pace().mean_seconds,
+            running=actors.sandbox().running(),
+            **checks,
         )
     except OSError:
         logger.exception("Cannot give a sign of life.")

@@ -14,7 +14,9 @@ from dramatiq import Broker, Message
 from dramatiq.middleware import TimeLimitExceeded
 
 from server._atomic_json import LockTimeoutError
+from server.clock import now
 from server.data_folder import DataFolder
+from server.observability import metrics
 from server.observability.logging import log_ids
 from server.settings import Settings
 from server.stores.dfm_review_jobs import Job, JobError, JobState, ReviewJobs
@@ -27,6 +29,7 @@ from server.stores.errors import (
 from server.stores.job_results import JobResults
 from server.stores.model_store import ModelStore
 from workers import brokers
+from workers.child_count import counted
 from workers.engine_digest import engine_digest, geometry_digest
 from workers.errors import PartError
 from workers.file_broker import QueueFullError
@@ -231,8 +234,10 @@ class Reviewer:
         if job.tries >= MAX_ATTEMPTS:
             self._end_without_attempt(job)
             return
+        waited = (now() - job.updated_at).total_seconds()
         started = time.perf_counter()
         job = self.jobs.transition(job.id, JobState.RUNNING, reason=reason)
+        metrics.job_attempted(job.kind, 0.0 if again else waited)
         timings: dict[str, float] = {}
         ended = JobState.RUNNING
         try:
@@ -279,23 +284,26 @@ class Reviewer:
         }
         stages = _StageReports(self.jobs, job)
         try:
-            result: dict[str, Any] = sandbox().run(
-                REVIEW if job.kind == "review" else PART_FACTS,
-                payload,
-                # One that the machine had too little time for is not made to give way again.
-                replace(self.limits, nice=0) if job.was_starved else self.limits,
-                on_stage=stages.began,
-                should_stop=_Ended(self.jobs, job, meanwhile=stages.tell),
-            )
+            with counted():
+                result: dict[str, Any] = sandbox().run(
+                    REVIEW if job.kind == "review" else PART_FACTS,
+                    payload,
+                    # One that the machine had too little time for is not made to give way again.
+                    replace(self.limits, nice=0) if job.was_starved else self.limits,
+                    on_stage=stages.began,
+                    should_stop=_Ended(self.jobs, job, meanwhile=stages.tell),
+                )
         except ChildFailed:
             self.models.get(job.model_id)  # its file cannot be opened where it was removed meanwhile
             raise
         let_next()
+        reviewed = time.perf_counter()
         is_ours = self.results.keep(job, result)
         # Where a rule file was changed meanwhile, it is not known which one the review is by.
         is_known = is_ours and engine_digest(self.rules_dir) == engine
         self._succeed(job, engine if is_known else None)
         timings: dict[str, float] = result.get("timings_ms", {})
+        _count_stages(job, timings, time.perf_counter() - reviewed)
         return timings
 
     def _geometry_cache(self, sha256: str) -> dict[str, Any] | None:
@@ -349,6 +357,13 @@ class Reviewer:
         except IllegalTransitionError as refused:
             log.info("the job ended meanwhile", extra={"reason": str(refused)})
             return self.jobs.get(job.id).state
+
+
+def _count_stages(job: Job, timings_ms: dict[str, float], store_seconds: float) -> None:
+    metrics.job_stages(job.kind, {stage: ms / 1e3 for stage, ms in timings_ms.items()} | {"store": store_seconds})
+    if "cache" in timings_ms:
+        # What is kept takes no time to be read: see geometry_of.
+        metrics.cache_asked("geometry", hit=timings_ms.get("read") == 0)
 
 
 class _StageReports:

@@ -48,7 +48,7 @@ def test_ready(ready: TestClient) -> None:
     document = ready.get("/readyz").json()
     assert document["ready"] is True
     details = {check["name"]: check["detail"] for check in document["checks"]}
-    assert set(details) == {"data folder", "documents", "queue", "worker", "kernel", "rules"}
+    assert set(details) == {"data folder", "documents", "queue", "worker", "kernel", "rules", "cache"}
     assert details["kernel"] == "OCP 8.0.1"
 
 
@@ -84,7 +84,7 @@ def test_data_folder_gone(ready: TestClient, services: Services) -> None:
 
 
 def test_disk_nearly_full(ready: TestClient) -> None:
-    with mock.patch("server.api.health.shutil.disk_usage", return_value=mock.Mock(free=1000)):
+    with mock.patch("server.diagnostics.readiness.shutil.disk_usage", return_value=mock.Mock(free=1000)):
         assert wrong(ready)["data folder"].startswith("1,000 bytes free")
 
 
