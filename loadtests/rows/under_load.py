@@ -20,7 +20,7 @@ from loadtests.names import REVIEW
 from loadtests.report import Row, counted
 from loadtests.running_locust import locust
 from loadtests.sidecar import sidecar
-from loadtests.stopping import ended
+from loadtests.stopping import ended, ending_with_this
 from tests.stack.running import PROJECT, Stack, free_port
 from tests.waiting import until
 
@@ -127,7 +127,10 @@ def _naive_service() -> Iterator[httpx.Client]:
     with TemporaryDirectory(prefix="rd-naive-", dir="/tmp") as folder:
         settings = {"RAPIDDRAFT_PORT": str(port), "RAPIDDRAFT_DATA_DIR": folder}
         with (Path(folder) / "log").open("w") as log:
-            process = subprocess.Popen(command, cwd=PROJECT, env={**os.environ, **settings}, stdout=log, stderr=log)
+            environment = {**os.environ, **settings}
+            process = subprocess.Popen(
+                command, cwd=PROJECT, env=environment, stdout=log, stderr=log, preexec_fn=ending_with_this()
+            )
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as api:
                 until(lambda: _answers(api), "the naive variant answers", 60)

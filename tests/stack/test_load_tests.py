@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,6 +68,30 @@ def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
     running.send_signal(signal.SIGINT)
     assert running.wait(90) == 130
     until(lambda: not any(is_running(pid) for pid in family), "nothing is left", 30)
+
+
+def test_kill_9_leaves_no_process(tmp_path: Path) -> None:
+    words = ["-m", "loadtests.soak", "--seconds", "600", "--results", str(tmp_path / "results")]
+    with (tmp_path / "output").open("wb") as output:
+        running = subprocess.Popen([sys.executable, *words], cwd=PROJECT, stdout=output, stderr=output)
+    family: dict[int, psutil.Process] = {}
+    folders: set[str] = set()
+
+    def load_is_on() -> bool:
+        found = psutil.Process(running.pid).children(recursive=True)
+        family.update((process.pid, process) for process in found)
+        commands = [" ".join(process.cmdline()) for process in found if is_running(process.pid)]
+        folders.update(p.environ()["RAPIDDRAFT_DATA_DIR"] for p in found if "supervisord" in " ".join(p.cmdline()))
+        return all(any(word in line for line in commands) for word in ("supervisord", "-m workers", "-m locust"))
+
+    try:
+        until(load_is_on, "the stack and Locust run", 90)
+    finally:
+        running.kill()
+        running.wait()
+    until(lambda: not any(is_running(pid) for pid in family), "nothing is left", 60)
+    for folder in folders:  # which nobody was left to remove
+        shutil.rmtree(folder)
 
 
 def test_a_soak_samples_judges_and_draws(tmp_path: Path) -> None:
