@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .ONESHELL:
-.PHONY: help run test faults lint conformance bench-dfm bench-scale bench-queue bench-stores bench-idle loadtest soak upgrade clean
+.PHONY: help run test faults lint image-test conformance bench-dfm bench-scale bench-queue bench-stores bench-idle loadtest soak upgrade clean
 
 STARTED := $(shell date +%s.%N)
 VENV := .venv
@@ -22,7 +22,8 @@ help:
 	@echo 'make run [PORT=8000] [DATA_DIR=data]  set up, start the stack, review a sample part, serve until Ctrl-C'
 	@echo 'make test [ARGS=…]                    set up, run the test suite'
 	@echo 'make faults [SEED=…]                  the fault campaign in full: kills, power losses, full disks, …'
-	@echo 'make lint                             ruff, mypy --strict and import-linter'
+	@echo 'make lint                             ruff, mypy --strict, import-linter, hadolint'
+	@echo 'make image-test [ENGINE=…]            build the Dockerfile, run the image as it will be run, and check it'
 	@echo 'make conformance                      run the tests of Dramatiq itself against the file broker'
 	@echo 'make bench-queue [ARGS=…]              the file broker beside Redis and huey'
 	@echo 'make bench-stores [ARGS=…]             what one write costs, with few and many tickets and models'
@@ -51,6 +52,11 @@ lint: $(INSTALLED_DEV)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy --strict
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/hadolint Dockerfile
+
+# Exit status 3 if nothing here can build and run it.
+image-test:
+	@ENGINE='$(ENGINE)' scripts/image_test.sh
 
 upgrade: $(INSTALLED_DEV)
 	@scripts/upgrade_deps.sh
