@@ -13,6 +13,7 @@ from gunicorn.glogging import Logger
 from uvicorn_worker import UvicornWorker
 
 from rapiddraft._parent_death import end_with_parent, end_with_supervisord
+from server.bounded_http import BoundedHttp
 from server.draining_server import IDLE_SECONDS, DrainingServer
 from server.observability import metrics_folder
 from server.observability.logging import configure_logging
@@ -42,7 +43,8 @@ class ApiWorker(UvicornWorker):  # type: ignore[misc]
 
     CONFIG_KWARGS: dict[str, Any] = {  # noqa: RUF012 - read by the base class
         "loop": "uvloop",
-        "http": "httptools",
+        "http": BoundedHttp,
+        "ws": "none",
         "lifespan": "on",
         "access_log": False,
         "server_header": False,
@@ -83,6 +85,8 @@ timeout = 30
 graceful_timeout = _STOP_SECONDS
 # Longer than the usual proxy keeps its idle connections, so that it is not the one to be surprised.
 keepalive = 75
+# Of nobody, unless it is set: who may send X-Forwarded-For may send any address.
+forwarded_allow_ips = ",".join(map(str, _settings.trusted_proxies))
 control_socket_disable = True
 
 

@@ -135,8 +135,8 @@ class Settings(BaseSettings):
     client_patience_seconds: float = Field(
         30.0,
         gt=0,
-        description="How long a client may take to send a header or to read on, and to send a body beyond what it "
-        "takes at 1 KiB/s.",
+        description="How long a client may take over a header, and over a body beyond what it takes at 1 KiB/s; ten "
+        "times as long until it reads on.",
     )
 
     @model_validator(mode="after")
