@@ -37,6 +37,7 @@ from server.middleware.rate_limit import RateLimit
 from server.middleware.request_id import RequestId
 from server.middleware.security_headers import SecurityHeaders
 from server.middleware.slow_body import SlowBody
+from server.middleware.tracing import Tracing
 from server.services import Services
 from server.settings import Settings, get_settings
 
@@ -50,7 +51,8 @@ class _Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """Starlette's, with the id and the log outside of its handling of bugs."""
         app = super().build_middleware_stack()
-        return RequestId(AccessLog(SecurityHeaders(EventLoopGuard(app) if self.guard_event_loop else app)))
+        app = SecurityHeaders(EventLoopGuard(app) if self.guard_event_loop else app)
+        return RequestId(Tracing(AccessLog(app)))
 
     def openapi(self) -> dict[str, Any]:
         if not self.openapi_schema:

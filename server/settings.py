@@ -99,6 +99,12 @@ class Settings(BaseSettings):
         "",
         description="Folder of a shop's own rule files, or one such file (docs/rules.md); empty for none.",
     )
+    otlp_endpoint: str = Field(
+        "",
+        pattern=r"^$|^https?://.",
+        validation_alias=AliasChoices("RAPIDDRAFT_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="Base URL of the OTLP/HTTP collector that traces are sent to; empty for no traces.",
+    )
     kernel: Literal["auto", "occ", "ocp"] = Field(
         "auto",
         description="OpenCascade binding: occ is pythonocc-core, ocp is cadquery-ocp; auto prefers occ.",

@@ -16,7 +16,7 @@ from dramatiq import Worker
 
 from rapiddraft._parent_death import end_with_supervisord
 from server.data_folder import DataFolder
-from server.observability import metrics
+from server.observability import metrics, tracing
 from server.observability.logging import configure_logging
 from server.settings import Settings, get_settings
 from server.stores import worker_heartbeat
@@ -46,6 +46,7 @@ def main() -> None:
 
     metrics.load()
     DataFolder(settings.data_dir).prepare()
+    tracing.configure(settings.otlp_endpoint, "worker")
     broker = actors.build_broker(settings)
     broker.emit_after("process_boot")
     # One more than may compute: while it stores its result, the next one computes.
@@ -71,6 +72,7 @@ def main() -> None:
     worker.stop(timeout=int(STOP_SECONDS * 1000))
     worker_heartbeat.stop_beating(settings)
     broker.close()
+    tracing.close()
     logger.info("The worker has stopped.")
     # Not sys.exit: a thread that still waits for a child must not go on without a broker, and the fork
     # server, with its children, ends when this process does.

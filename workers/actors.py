@@ -11,12 +11,12 @@ from typing import Any
 
 import dramatiq
 from dramatiq import Broker, Message
-from dramatiq.middleware import TimeLimitExceeded
+from dramatiq.middleware import CurrentMessage, TimeLimitExceeded
 
 from server._atomic_json import LockTimeoutError
 from server.clock import now
 from server.data_folder import DataFolder
-from server.observability import metrics
+from server.observability import metrics, tracing
 from server.observability.logging import log_ids
 from server.settings import Settings
 from server.stores.dfm_review_jobs import Job, JobError, JobState, ReviewJobs
@@ -69,6 +69,7 @@ def build_broker(settings: Settings) -> Broker:
     Raises what brokers.build raises.
     """
     broker = brokers.build(settings)
+    broker.add_middleware(CurrentMessage())
     dramatiq.set_broker(broker)
     reviewer = Reviewer(settings)
     options: dict[str, Any] = {
@@ -84,13 +85,19 @@ def build_broker(settings: Settings) -> Broker:
 
     @dramatiq.actor(priority=REVIEW_PRIORITY, **options)
     def run_review(job_id: str, request_id: str) -> None:
-        reviewer.run(job_id, request_id)
+        reviewer.run(job_id, request_id, _traceparent_of_message())
 
     @dramatiq.actor(priority=FACTS_PRIORITY, **options)
     def run_part_facts(job_id: str, request_id: str) -> None:
-        reviewer.run(job_id, request_id)
+        reviewer.run(job_id, request_id, _traceparent_of_message())
 
     return broker
+
+
+def _traceparent_of_message() -> str | None:
+    # Not an argument of the actor: a worker of before would not know it.
+    message = CurrentMessage.get_current_message()
+    return tracing.well_formed(message.options.get("traceparent")) if message else None
 
 
 def longest_attempt_seconds(settings: Settings) -> float:
@@ -105,15 +112,18 @@ def enqueue_review(broker: Broker, job: Job, *, is_new: bool = False) -> None:
 
     Only one that `is_new` may be refused because the queue is full.
     """
-    message = _message(broker, job)
-    broker.enqueue(message.copy(options={"is_new": True}) if is_new else message)
+    with tracing.span(f"send {job.kind}", "PRODUCER"):
+        message = _message(broker, job)
+        broker.enqueue(message.copy(options={"is_new": True}) if is_new else message)
 
 
 def _message(broker: Broker, job: Job) -> "Message[None]":
     """The message for `job`: whoever asked for it has a turn of his own, and the reconciler knows it by its id."""
     actor = broker.get_actor("run_review" if job.kind == "review" else "run_part_facts")
     message: Message[None] = actor.message(job.id, job.request_id)
-    return message.copy(message_id=job.id, options={"group": job.identity})
+    traceparent = tracing.current_traceparent()
+    options = {"group": job.identity} | ({"traceparent": traceparent} if traceparent else {})
+    return message.copy(message_id=job.id, options=options)
 
 
 class NotQueuedError(Exception):
@@ -211,7 +221,7 @@ class Reviewer:
             memory_bytes=settings.sandbox_memory_mb * 1024 * 1024,
         )
 
-    def run(self, job_id: str, request_id: str) -> None:
+    def run(self, job_id: str, request_id: str, traceparent: str | None = None) -> None:
         """Make one attempt at a job. Raises what is worth another attempt; all else ends the job here."""
         with log_ids(request_id=request_id, job_id=job_id), ExitStack() as turn:
             # Before the job is looked at: it may be cancelled while others compute.
@@ -221,7 +231,7 @@ class Reviewer:
             except NotFoundError:
                 log.warning("no such job; the message is dropped")
                 return
-            with log_ids(model_id=job.model_id):
+            with log_ids(model_id=job.model_id), tracing.span(f"do {job.kind}", "CONSUMER", traceparent):
                 try:
                     self._attempt(job, let_next=turn.close)
                 except IllegalTransitionError as refused:
@@ -241,7 +251,8 @@ class Reviewer:
         timings: dict[str, float] = {}
         ended = JobState.RUNNING
         try:
-            timings = self._review(job, let_next)
+            with tracing.StageSpans() as spans:
+                timings = self._review(job, let_next, spans)
             ended = JobState.SUCCEEDED
             if timings:
                 pace().add(time.perf_counter() - started)
@@ -264,8 +275,9 @@ class Reviewer:
                 "stages_ms": timings,
             }
             log.info("job attempt", extra=fields)
+            tracing.annotate(state=ended.value, attempt=job.attempts)
 
-    def _review(self, job: Job, let_next: Callable[[], None]) -> dict[str, float]:
+    def _review(self, job: Job, let_next: Callable[[], None], spans: tracing.StageSpans) -> dict[str, float]:
         """Review or measure the part, keep the result, and return how long each stage took, in ms."""
         model = self.models.get(job.model_id)
         if self.results.is_kept(job):
@@ -282,7 +294,7 @@ class Reviewer:
             "rules": self.rules_dir,
             "cache": self._geometry_cache(model.sha256),
         }
-        stages = _StageReports(self.jobs, job)
+        stages = _StageReports(self.jobs, job, spans)
         try:
             with counted():
                 result: dict[str, Any] = sandbox().run(
@@ -297,6 +309,7 @@ class Reviewer:
             self.models.get(job.model_id)  # its file cannot be opened where it was removed meanwhile
             raise
         let_next()
+        spans.began("store")
         reviewed = time.perf_counter()
         is_ours = self.results.keep(job, result)
         # Where a rule file was changed meanwhile, it is not known which one the review is by.
@@ -371,14 +384,16 @@ class _StageReports:
     each costs the disk as much as what must not be lost.
     """
 
-    def __init__(self, jobs: ReviewJobs, job: Job) -> None:
+    def __init__(self, jobs: ReviewJobs, job: Job, spans: tracing.StageSpans) -> None:
         self._jobs = jobs
         self._job_id = job.id
+        self._spans = spans
         self._untold: str | None = None
         self._next = time.monotonic() + STAGE_INTERVAL_SECONDS
 
     def began(self, stage: str) -> None:
         """Remember the stage."""
+        self._spans.began(stage)
         self._untold = stage
 
     def tell(self) -> None:
