@@ -24,7 +24,7 @@ _settings = get_settings()
 configure_logging("api", _settings.log_level)
 
 # Below supervisord's stopwaitsecs.
-_STOP_SECONDS = 15
+_STOP_SECONDS = 10
 
 end_with_supervisord()
 

@@ -29,8 +29,8 @@ from workers.sandbox import Limits, SandboxError
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 3.0
-# Below supervisord's stopwaitsecs. A job that takes longer is given up, and its lease returns it.
-STOP_SECONDS = 15.0
+# With the reconciler's, below supervisord's stopwaitsecs. A longer job is given up, and its lease returns it.
+STOP_SECONDS = 8.0
 # How soon an idle thread notices that it shall stop; the broker wakes it for work.
 _IDLE_MILLISECONDS = 500
 _CHECK_LIMITS = Limits(deadline_seconds=30, memory_bytes=1 << 30, nice=0)
