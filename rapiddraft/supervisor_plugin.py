@@ -6,7 +6,6 @@ code of ours into it. The interface itself has no methods.
 - What supervisord logs, and what the programs write, goes to stdout as one JSON object a line. The
   programs write JSON already; what else comes out of one (Python's own last words, a C library) is put
   into a JSON line here, so that nothing can spoil the log.
-- The programs keep their metrics in one folder, which is made anew here, once.
 - supervisord would sit idle beside a program that it gave up on (FATAL). Instead it stops the others in
   order and exits with status 1, so that whatever runs it can start the whole again.
 """
@@ -16,7 +15,6 @@ import logging
 import os
 from collections.abc import Iterator
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from supervisor import events
@@ -25,7 +23,6 @@ from supervisor.loggers import LogRecord as SupervisorRecord
 from supervisor.states import ProcessStates, SupervisorStates
 
 from rapiddraft._parent_death import SUPERVISORD_PID
-from server.observability import metrics_folder
 from server.observability.logging import JsonLines, configure_logging
 
 logger = logging.getLogger("supervisord")
@@ -39,7 +36,6 @@ def make_plugin(supervisord: Any, **_settings: str) -> object:  # noqa: ANN401 -
     """Called by supervisord while it starts, with itself."""
     configure_logging("supervisord")
     os.environ[SUPERVISORD_PID] = str(os.getpid())
-    metrics_folder.make_anew(Path(os.environ["RAPIDDRAFT_DATA_DIR"]))
     supervisord.options.logger.handlers[:] = [_JsonHandler()]
     output = _ProgramOutput()
     events.subscribe(events.ProcessLogEvent, output.forward)

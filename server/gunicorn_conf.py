@@ -91,8 +91,13 @@ control_socket_disable = True
 
 
 def on_starting(_server: Arbiter) -> None:
-    """Make the folder for metrics, unless there is one for the whole stack."""
-    metrics_folder.make_anew(_settings.data_dir)
+    """Have the workers keep their metrics where the others do."""
+    metrics_folder.enter(_settings.data_dir)
+
+
+def on_exit(_server: Arbiter) -> None:
+    """Leave no metrics behind."""
+    metrics_folder.leave(_settings.data_dir)
 
 
 def post_fork(_server: Arbiter, worker: UvicornWorker) -> None:

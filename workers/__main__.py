@@ -16,7 +16,7 @@ from dramatiq import Worker
 
 from rapiddraft._parent_death import end_with_supervisord
 from server.data_folder import DataFolder
-from server.observability import metrics, tracing
+from server.observability import metrics, metrics_folder, tracing
 from server.observability.logging import configure_logging
 from server.settings import Settings, get_settings
 from server.stores import worker_heartbeat
@@ -44,6 +44,7 @@ def main() -> None:
     end_with_supervisord()
     stop = _StopSignals()
 
+    metrics_folder.enter(settings.data_dir)
     metrics.load()
     DataFolder(settings.data_dir).prepare()
     tracing.configure(settings.otlp_endpoint, "worker")
@@ -73,6 +74,7 @@ def main() -> None:
     worker_heartbeat.stop_beating(settings)
     broker.close()
     tracing.close()
+    metrics_folder.leave(settings.data_dir)
     logger.info("The worker has stopped.")
     # Not sys.exit: a thread that still waits for a child must not go on without a broker, and the fork
     # server, with its children, ends when this process does.

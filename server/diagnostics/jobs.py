@@ -31,10 +31,10 @@ class LastError(BaseModel):
 
 def latest(jobs: ReviewJobs) -> tuple[JobsState, list[LastError]]:
     """The states of the latest jobs, and the latest of those that are failed or dead. Reads COUNTED documents."""
-    ids = jobs.ids()
-    found = [job for job in map(jobs.if_readable, ids[:COUNTED]) if job]
+    ids, kept = jobs.newest(COUNTED)
+    found = [job for job in map(jobs.if_readable, ids) if job]
     by_state = Counter(job.state for job in found)
-    state = JobsState(by_state={state: by_state[state] for state in JobState}, counted=len(found), kept=len(ids))
+    state = JobsState(by_state={state: by_state[state] for state in JobState}, counted=len(found), kept=kept)
     failed = sorted((job for job in found if job.is_dead_letter), key=lambda job: job.updated_at, reverse=True)
     return state, [_error(job) for job in failed[:SHOWN]]
 

@@ -95,12 +95,12 @@ def _documents(services: Services) -> Check:
     lost = [note.document for note in notes if not note.restored]
     if lost:
         detail = (
-            f"damaged and not restored: {', '.join(lost[:5])}; see the notes in its folder {services.data.damaged.name}"
+            f"damaged and not restored: {', '.join(lost[:5])}; see the notes in the folder {services.data.damaged.name}"
         )
         return Check(name=name, ok=False, detail=detail)
     if notes:
         return Check(
-            name=name, ok=True, detail=f"{len(notes)} damaged and restored; see its folder {services.data.damaged.name}"
+            name=name, ok=True, detail=f"{len(notes)} damaged and restored; see the folder {services.data.damaged.name}"
         )
     return Check(name=name, ok=True, detail="none was found damaged")
 

@@ -11,9 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
-
-from server.observability.metrics_folder import VARIABLE
+from server.observability.metrics_folder import VARIABLE, files_of_the_dead
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
@@ -187,15 +185,10 @@ def exposition(state: "Collector") -> bytes:
     now.register(state)
     if folder := os.environ.get(VARIABLE):
         counted = CollectorRegistry()
-        _drop_dead_gauges(Path(folder))
+        # What only a living process can report goes with it, however it ended; what it counted stays.
+        for file in files_of_the_dead(Path(folder), "gauge_live*"):
+            file.unlink(missing_ok=True)
         MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
     else:
         counted = load().registry
     return generate_latest(counted) + generate_latest(now)
-
-
-def _drop_dead_gauges(folder: Path) -> None:
-    """What only a living process can report goes with it, however it ended; what it counted stays."""
-    for file in folder.glob("gauge_live*_*.db"):
-        if not psutil.pid_exists(int(file.stem.rpartition("_")[2])):
-            file.unlink(missing_ok=True)

@@ -1,15 +1,17 @@
-"""The folder where all processes of one stack keep their metrics, for prometheus_client's multiprocess mode.
+"""The folder where all processes of one installation keep their metrics, for prometheus_client's multiprocess mode.
 
-Whoever starts the stack makes it anew, once: supervisord's plugin, or gunicorn where it runs by itself. Wiped by a
-program that is started again, the others' files would go with it, and what they count would never be seen.
+Whoever comes first finds it empty, and the last one out removes it. Were it wiped by each program that is started, the
+others' files would go with it, and what they count would never be seen.
 """
 
-import atexit
 import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+import psutil
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -26,20 +28,35 @@ def folder_of(data_dir: Path) -> Path:
     return (_MEMORY if os.access(_MEMORY, os.W_OK) else Path(tempfile.gettempdir())) / f"rapiddraft-{owner}"
 
 
-def make_anew(data_dir: Path) -> None:
-    """Have this process and all that it starts keep their metrics in an empty folder, gone when this process ends.
+def enter(data_dir: Path) -> None:
+    """Have this process, and all that it forks, keep their metrics there; call it before anything is counted.
 
-    Has no effect where the environment names one already. Raises OSError.
+    What processes of an earlier start left is removed. Raises OSError.
     """
-    if VARIABLE in os.environ:
-        return
     folder = folder_of(data_dir)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
+    folder.mkdir(mode=0o700, exist_ok=True)
     os.environ[VARIABLE] = str(folder)
-    atexit.register(_remove, folder, os.getpid())
+    left = list(folder.glob("*.db"))
+    if not _is_anybody_in(left):
+        for file in left:
+            file.unlink(missing_ok=True)
 
 
-def _remove(folder: Path, owner: int) -> None:
-    if os.getpid() == owner:  # a fork that ends in the ordinary way comes by here too
+def leave(data_dir: Path) -> None:
+    """Remove the folder if nobody else is in it."""
+    folder = folder_of(data_dir)
+    if not _is_anybody_in(folder.glob("*.db")):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def files_of_the_dead(folder: Path, kind: str) -> Iterator[Path]:
+    """The files of one `kind` whose processes are gone."""
+    return (file for file in folder.glob(f"{kind}_*.db") if not psutil.pid_exists(_pid(file)))
+
+
+def _is_anybody_in(files: Iterator[Path] | list[Path]) -> bool:
+    return any(_pid(file) != os.getpid() and psutil.pid_exists(_pid(file)) for file in files)
+
+
+def _pid(file: Path) -> int:
+    return int(file.stem.rpartition("_")[2])

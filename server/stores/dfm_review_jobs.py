@@ -30,7 +30,7 @@ from server.stores.errors import (
     NotFoundError,
 )
 from server.stores.model_store import require_model
-from server.stores.paging import Page, ids_in, page_of
+from server.stores.paging import Page, ids_in, newest_in, page_of
 from workers.file_broker import wake
 
 log = logging.getLogger(__name__)
@@ -237,6 +237,10 @@ class ReviewJobs:
     def ids(self) -> list[str]:
         """All jobs, newest first."""
         return ids_in(self.data.jobs, ".json")
+
+    def newest(self, most: int) -> tuple[Collection[str], int]:
+        """The latest jobs, newest first, at most so many, and how many there are."""
+        return newest_in(self.data.jobs, ".json", most)
 
     def list(
         self,

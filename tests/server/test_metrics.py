@@ -18,7 +18,7 @@ from prometheus_client.metrics_core import Metric
 
 from server._atomic_json import LockTimeoutError, with_file_lock
 from server.diagnostics.collector import StateCollector
-from server.observability import metrics
+from server.observability import metrics, metrics_folder
 from server.services import Services
 from server.settings import PROJECT_ROOT
 from tests.runtime import targets
@@ -55,7 +55,7 @@ def test_counts_of_all_processes(tmp_path: Path) -> None:
     program = """
 import os, sys
 from prometheus_client import CollectorRegistry
-from server.observability import metrics
+from server.observability import metrics, metrics_folder
 metrics.observe_request("GET", "/x", 200, 0.1)
 metrics.child_started()
 if os.fork():
@@ -70,6 +70,33 @@ else:
     text = subprocess.check_output([sys.executable, "-c", program], env=environment, text=True)
     assert 'rapiddraft_http_requests_total{method="GET",route="/x",status="200"} 2.0' in text
     assert "rapiddraft_sandbox_children 1.0" in text, "the other process is gone, and its children with it"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the metrics of an installation in `tmp_path` are."""
+    monkeypatch.setenv(metrics_folder.VARIABLE, "")  # set back in the end, whatever the test sets
+    folder = metrics_folder.folder_of(tmp_path)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_who_comes_first_finds_the_folder_empty_and_who_ends_last_removes_it(folder: Path, tmp_path: Path) -> None:
+    metrics_folder.enter(tmp_path)
+    assert os.environ[metrics_folder.VARIABLE] == str(folder)
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    (folder / f"counter_{ended.pid}.db").touch()
+    (folder / f"counter_{os.getppid()}.db").touch()
+    metrics_folder.enter(tmp_path)
+    metrics_folder.leave(tmp_path)
+    assert len(list(folder.iterdir())) == 2, "somebody is in it, whose rates would break off"
+    (folder / f"counter_{os.getppid()}.db").unlink()
+    (folder / f"counter_{os.getpid()}.db").touch()  # of an earlier process with this one's number
+    metrics_folder.enter(tmp_path)
+    assert list(folder.iterdir()) == []
+    metrics_folder.leave(tmp_path)
+    assert not folder.exists()
 
 
 def test_the_command_line_does_not_wait_for_what_it_does_not_need() -> None:

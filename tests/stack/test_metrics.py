@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from server.observability.metrics import STAGES
 from server.observability.metrics_folder import folder_of
 from tests.server.test_metrics import promtool
-from tests.stack.running import Stack
+from tests.stack.running import Stack, running_stack
 from tests.stack.test_recovery import api_workers, running, sandbox_children, worker
 from tests.waiting import is_running, until
 
@@ -162,3 +162,13 @@ def test_promtool_has_nothing_to_say(stack: Stack) -> None:
     command = [str(promtool()), "check", "metrics"]
     checked = subprocess.run(command, input=text, capture_output=True, check=False)
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, b"")
+
+
+def test_nothing_is_left_of_a_stack_that_was_stopped(data: Path) -> None:
+    folder = folder_of(data)
+    folder.mkdir()
+    (folder / "counter_99999999.db").write_bytes(b"of an earlier start")
+    with running_stack(data) as stack:
+        stack.wait_until_ready()
+        assert {pid for _, pid in files(folder)} == api_workers(stack) | worker(stack)
+    assert not folder.exists()
