@@ -99,6 +99,21 @@ class Settings(BaseSettings):
         "",
         description="Folder of a shop's own rule files, or one such file (docs/rules.md); empty for none.",
     )
+    retention_jobs_days: int = Field(
+        0, ge=0, description="Days after which a job that ended is removed, unless its run is kept; 0 for never."
+    )
+    retention_runs_days: int = Field(
+        0, ge=0, description="Days after which an analysis run that nothing names is removed; 0 for never."
+    )
+    retention_runs_per_model: int = Field(
+        0, ge=0, description="Newest analysis runs that are kept of a model, besides those that are named; 0 for all."
+    )
+    retention_removed_models_days: int = Field(
+        0, ge=0, description="Days after which the activity log of a removed model is removed too; 0 for never."
+    )
+    retention_dead_letters_days: int = Field(
+        0, ge=0, description="Days after which the queue's file forgets a message that nobody could do; 0 for never."
+    )
     otlp_endpoint: str = Field(
         "",
         pattern=r"^$|^https?://.",
