@@ -245,6 +245,11 @@ def test_hostile_json_is_refused_or_harmless(client: TestClient, model_id: str, 
     assert listed.status_code == 200
 
 
+@pytest.mark.parametrize("since", ["0001-01-01T00:00:00%2B14:00", "0499-03-16T18:30:16Z", "9999-12-31T23:59:59-14:00"])
+def test_times_far_off_are_times_too(client: TestClient, since: str) -> None:
+    assert client.get(f"/api/admin/jobs?since={since}").status_code == 200
+
+
 def threemf(entries: dict[str, bytes]) -> bytes:
     """A box as a 3MF archive, with entries added to it."""
     buffer = io.BytesIO(trimesh.creation.box((10, 10, 10)).export(file_type="3mf"))
