@@ -109,9 +109,11 @@ def test_a_soak_samples_judges_and_draws(tmp_path: Path) -> None:
     # Whether a stack that has just started grows is not for a run of seconds to say; that it is heeded is.
     assert done.returncode == int(any(row["met"] is False for row in rows)), done.stdout + done.stderr
     by_name = {row["what"]: row for row in rows}
-    assert by_name["errors"]["met"]
-    assert by_name["processes replaced"]["met"]
-    assert {"API worker: resident MB", "worker: open files", "WAL MB", "temporary files"} <= by_name.keys()
+    for what in ("requests that failed", "errors in the log", "processes replaced", "reviews"):
+        assert by_name[what]["met"], by_name[what]
+    watched = {"API worker: resident MB", "worker: open files", "WAL MB", "temporary files", "processes", "zombies"}
+    assert watched | {"in the temporary folder"} <= by_name.keys()
+    assert "notices" in by_name["processes"]["target"]
     header, *samples = (tmp_path / "samples.csv").read_text().splitlines()
     assert set(header.split(",")) <= {"seconds", *by_name}
     assert len(samples) >= 8
