@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .ONESHELL:
-.PHONY: help run test faults lint conformance bench-dfm bench-scale bench-queue bench-stores bench-idle loadtest soak upgrade clean
+.PHONY: help run test faults lint image-test conformance bench-dfm bench-scale bench-queue bench-stores bench-idle loadtest soak upgrade audit sbom clean
 
 STARTED := $(shell date +%s.%N)
 VENV := .venv
@@ -22,7 +22,8 @@ help:
 	@echo 'make run [PORT=8000] [DATA_DIR=data]  set up, start the stack, review a sample part, serve until Ctrl-C'
 	@echo 'make test [ARGS=…]                    set up, run the test suite'
 	@echo 'make faults [SEED=…]                  the fault campaign in full: kills, power losses, full disks, …'
-	@echo 'make lint                             ruff, mypy --strict and import-linter'
+	@echo 'make lint                             ruff, mypy --strict, import-linter, hadolint'
+	@echo 'make image-test [ENGINE=…]            build the Dockerfile, run the image as it will be run, and check it'
 	@echo 'make conformance                      run the tests of Dramatiq itself against the file broker'
 	@echo 'make bench-queue [ARGS=…]              the file broker beside Redis and huey'
 	@echo 'make bench-stores [ARGS=…]             what one write costs, with few and many tickets and models'
@@ -32,6 +33,8 @@ help:
 	@echo 'make loadtest [PARTS=folder] [ARGS=…]  latency under load against its targets, in one table; ARGS=--short'
 	@echo 'make soak [SECONDS=3600] [ARGS=…]      steady load: nothing may grow, nothing may fail'
 	@echo 'make upgrade                          compile the locked requirements anew'
+	@echo 'make audit                            known vulnerabilities in what is locked; fails if none could be looked up'
+	@echo 'make sbom [SBOM=sbom.cdx.json]        what the service is made of, as CycloneDX'
 	@echo 'make clean                            remove the virtual environment and caches (not the data)'
 
 run: $(INSTALLED)
@@ -51,9 +54,24 @@ lint: $(INSTALLED_DEV)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy --strict
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/hadolint Dockerfile
+
+# Exit status 3 if nothing here can build and run it.
+image-test:
+	@ENGINE='$(ENGINE)' scripts/image_test.sh
 
 upgrade: $(INSTALLED_DEV)
 	@scripts/upgrade_deps.sh
+
+# --strict: else what cannot be looked up is passed over, and nothing found in nothing is green.
+audit: $(INSTALLED_DEV)
+	@$(VENV)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt
+	$(VENV)/bin/pip-audit --strict --disable-pip --require-hashes -r requirements-dev.txt
+
+sbom: $(INSTALLED_DEV)
+	@$(VENV)/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-reproducible \
+	    --output-file '$(or $(SBOM),sbom.cdx.json)'
+	echo 'Wrote $(or $(SBOM),sbom.cdx.json)'
 
 clean:
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -7,15 +7,16 @@ from pathlib import Path
 WIDTH, HEIGHT = 420, 80
 
 
-def write_charts(path: Path, title: str, seconds: Sequence[float], series: Mapping[str, Sequence[float]]) -> None:
-    """One chart a series, from 0 to its largest value."""
-    charts = "\n".join(_chart(name, seconds, values) for name, values in series.items())
+def write_charts(path: Path, title: str, series: Mapping[str, Sequence[tuple[float, float]]]) -> None:
+    """One chart a series of (when, value), from 0 to its largest value."""
+    charts = "\n".join(_chart(name, points) for name, points in series.items())
     style = "body{font:14px sans-serif}figure{display:inline-block;margin:8px}polyline{fill:none;stroke:#06c}"
     head = f"<!doctype html><meta charset=utf-8><title>{escape(title)}</title><style>{style}</style>"
     path.write_text(f"{head}<h1>{escape(title)}</h1>\n{charts}\n")
 
 
-def _chart(name: str, seconds: Sequence[float], values: Sequence[float]) -> str:
+def _chart(name: str, series: Sequence[tuple[float, float]]) -> str:
+    seconds, values = zip(*series, strict=True)
     top = max([*values, 1e-9])
     span = max(seconds[-1] - seconds[0], 1e-9)
     points = " ".join(

@@ -7,6 +7,8 @@ from statistics import median
 
 from scipy.stats import theilslopes
 
+FEWEST_VALUES = 8  # to tell whether a series grows
+
 
 def percentile(values: Sequence[float], percent: float) -> float:
     """The least of `values` that so many percent of them do not exceed (nearest rank). Raises ValueError if empty."""
@@ -51,23 +53,36 @@ class Growth:
     earlier: float
     later: float
     per_hour: float
+    per_hour_at_least: float
+    hours: float
     allowed: float
 
     @property
     def is_flat(self) -> bool:
-        """Whether the last quarter exceeds the second by no more than is allowed."""
-        return self.later - self.earlier <= self.allowed
+        """Whether the last quarter exceeds the second by no more than is allowed, and the slope is no leak's.
+
+        It is one if, over the whole run, even the least slope that the samples admit would exceed what is allowed.
+        """
+        return self.later - self.earlier <= self.allowed and self.per_hour_at_least * self.hours <= self.allowed
+
+    @property
+    def noticed_per_hour(self) -> float:
+        """The smallest steady growth an hour that is sure not to pass as flat, where the samples have little noise."""
+        return self.allowed / self.hours
 
 
 def growth(seconds: Sequence[float], values: Sequence[float], *, share: float, units: float) -> Growth:
     """Compare the last quarter of a series with its second; the first is for warming up.
 
     Allowed are `units`, or `share` of the earlier median where that is more. The medians pass over single peaks;
-    the slope (Theil-Sen, per hour) is of all but the first quarter. Raises ValueError below eight values.
+    the slope (Theil-Sen, per hour, with the lower end of its 95 % interval) is of all but the first quarter, and
+    `hours` is the length of the whole run. Raises ValueError below FEWEST_VALUES.
     """
+    if len(values) < FEWEST_VALUES:
+        raise ValueError(f"{len(values)} samples are too few to tell whether they grow; {FEWEST_VALUES} are needed")
     quarter = len(values) // 4
-    if quarter < 2:
-        raise ValueError(f"{len(values)} samples are too few to tell whether they grow; eight are needed")
     earlier, later = median(values[quarter : 2 * quarter]), median(values[-quarter:])
-    slope = float(theilslopes(values[quarter:], seconds[quarter:]).slope)
-    return Growth(earlier, later, slope * 3600, max(units, share * earlier))
+    slope = theilslopes(values[quarter:], seconds[quarter:], alpha=0.95)
+    hours = (seconds[-1] - seconds[0]) / 3600
+    per_hour, at_least = float(slope.slope) * 3600, float(slope.low_slope) * 3600
+    return Growth(earlier, later, per_hour, at_least, hours, max(units, share * earlier))

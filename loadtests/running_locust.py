@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from loadtests.stopping import ended
+from loadtests.stopping import ended, ending_with_this
 from tests.waiting import until
 
 LOCUSTFILE = Path(__file__).with_name("locustfile.py")
@@ -30,7 +30,12 @@ class Locust:
         command += [f"--{name.replace('_', '-')}={value}" for name, value in named.items()]
         self._log = (folder / f"{shape}.log").open("w")
         self.process = subprocess.Popen(
-            command, cwd=PROJECT, env={**os.environ, "RAPIDDRAFT_TOKEN": token}, stdout=self._log, stderr=self._log
+            command,
+            cwd=PROJECT,
+            env={**os.environ, "RAPIDDRAFT_TOKEN": token},
+            stdout=self._log,
+            stderr=self._log,
+            preexec_fn=ending_with_this(),
         )
         started = folder / "started"
         until(lambda: started.exists() or self.process.poll() is not None, "Locust starts", START_SECONDS)

@@ -4,28 +4,29 @@
 
 Two reviewers with small and medium parts, tickets and removal of models, a watcher and a monitor; the stack is
 sampled every 10 s (oftener in a short run). A series grows if its median over the last quarter exceeds that over
-the second by more than is allowed. Ends with status 1 if one does, if any request fails, if a process was
-replaced, or if the stack logged an error.
+the second by more than is allowed, or if its slope would, over the whole run. Ends with status 1 if one does, if any
+request fails, if a process was replaced, or if the stack logged an error. Samples and the stack's log are kept
+whatever happens.
 """
 
 import argparse
-import csv
+import logging
+import shutil
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from loadtests.chart import write_charts
-from loadtests.figures import Growth, growth
+from loadtests.figures import FEWEST_VALUES, growth
+from loadtests.loadtest import AS_USERS_RUN_IT
 from loadtests.names import REVIEW
 from loadtests.parts import MIX_CELLS, PROJECT, SHARED, plate
 from loadtests.report import Report, Row, counted
 from loadtests.running_locust import Locust, locust
-from loadtests.soak_samples import allowed, programs, sample
+from loadtests.soak_samples import Samples, allowed, programs, sample
 from loadtests.stopping import interrupt_on_signals
 from tests.stack.running import SAMPLE, Stack, running_stack
 
@@ -33,7 +34,10 @@ EVERY_SECONDS, FEWEST_SAMPLES = 10.0, 60
 MEDIUM = "fresamento.stp"
 SERIOUS = ("ERROR", "CRITICAL")
 OPTIONS = {"reviewers": 2, "pause": 0.5, "keep": 10}
-Series = dict[str, list[float]]
+# What is seen less often than this was not watched.
+SEEN_SHARE = 0.95
+
+log = logging.getLogger(__name__)
 
 
 def main() -> int:
@@ -42,21 +46,46 @@ def main() -> int:
     arguments = _arguments()
     report = Report(arguments.results, f"Soak, {arguments.seconds:g} s of steady load", speed_counts=True)
     arguments.results.mkdir(parents=True, exist_ok=True)
+    samples = Samples(arguments.results)
+    try:
+        _run(arguments, report, samples)
+    except Exception as error:
+        log.exception("the soak did not end as it should")
+        report.add([Row("the soak itself", "no failure", f"failed: {error!r}"[:300], met=False, is_speed=False)])
+    finally:
+        samples.write()
+    report.add([_row(name, len(samples), values) for name, values in samples.series().items()])
+    return report.finish(samples=len(samples), charts=arguments.results / "charts.html")
+
+
+def _run(arguments: argparse.Namespace, report: Report, samples: Samples) -> None:
+    """Put the stack under load and watch it; each finding goes into the report at once."""
     # Small enough to fill within minutes: what is bounded is not to look like growth.
-    settings = {"RAPIDDRAFT_WARM_PART_FACTS": "true", "RAPIDDRAFT_CACHE_MB": "32"}
-    with tempfile.TemporaryDirectory(prefix="rd-", dir="/tmp") as data, running_stack(Path(data), **settings) as stack:
-        stack.wait_until_ready()
-        at_start = programs(stack)
-        with _load(stack, arguments) as test:
-            seconds, series = _sampled(stack, test, arguments.seconds)
-            replaced = at_start - programs(stack)
-            result = test.result()
-        serious = [line for line in stack.lines() if line["level"] in SERIOUS]
-    report.add([_errors(result, serious), Row("processes replaced", "none", str(len(replaced)), not replaced, False)])
-    report.add([_reviews(result)])
-    report.add([_row(name, seconds, values) for name, values in sorted(series.items())])
-    _write(arguments.results, seconds, series)
-    return report.finish(samples=len(seconds), charts=arguments.results / "charts.html")
+    settings = {**AS_USERS_RUN_IT, "RAPIDDRAFT_WARM_PART_FACTS": "true", "RAPIDDRAFT_CACHE_MB": "32"}
+    with tempfile.TemporaryDirectory(prefix="rd-", dir="/tmp") as folder:
+        temporary = Path(folder, "tmp")
+        temporary.mkdir()
+        with running_stack(Path(folder, "data"), TMPDIR=str(temporary), **settings) as stack:
+            try:
+                stack.wait_until_ready()
+                _under_load(stack, arguments, report, samples)
+            finally:
+                shutil.copyfile(stack.log, arguments.results / "stack.log")
+                report.add([_logged(stack)])
+        left = [path.name for path in temporary.iterdir()]
+        report.add([Row("left in the temporary folder", "quoted", f"{len(left)} {left[:3]}", is_speed=False)])
+
+
+def _under_load(stack: Stack, arguments: argparse.Namespace, report: Report, samples: Samples) -> None:
+    at_start = programs(stack)
+    with _load(stack, arguments) as test:
+        _sample(stack, test, arguments.seconds, samples)
+        lasted, asked = samples.last_seconds(), arguments.seconds
+        report.add([Row("load and samples", f"{asked:g} s", f"{lasted:.0f} s", lasted >= SEEN_SHARE * asked, False)])
+        replaced = at_start - programs(stack)
+        report.add([Row("processes replaced", "none", str(len(replaced)), not replaced, False)])
+        result = test.result()
+        report.add([_errors(result), _reviews(result)])
 
 
 def _load(stack: Stack, arguments: argparse.Namespace) -> Any:  # noqa: ANN401 - a context manager of Locust
@@ -70,23 +99,23 @@ def _load(stack: Stack, arguments: argparse.Namespace) -> Any:  # noqa: ANN401 -
     return locust(str(stack.api.base_url), token, arguments.results / "locust", "steady", **options)
 
 
-def _sampled(stack: Stack, test: Locust, seconds: float) -> tuple[list[float], Series]:
-    """(when, in seconds since the beginning; each series' values) until the load is over."""
+def _sample(stack: Stack, test: Locust, seconds: float, samples: Samples) -> None:
+    """Sample the stack until the load is over."""
     every = min(EVERY_SECONDS, seconds / FEWEST_SAMPLES)
-    began, times = time.monotonic(), list[float]()
-    series: Series = defaultdict(list)
+    began = time.monotonic()
     while test.process.poll() is None and time.monotonic() - began < seconds:
         values = sample(stack)
-        times.append(time.monotonic() - began)
-        for name, value in values.items():
-            series[name].append(value)
-        time.sleep(max(0.0, times[0] + len(times) * every - (time.monotonic() - began)))
-    return times, {name: values for name, values in series.items() if len(values) == len(times)}
+        samples.add(time.monotonic() - began, values)
+        time.sleep(max(0.0, len(samples) * every - (time.monotonic() - began)))
 
 
-def _errors(result: dict[str, Any], serious: list[dict[str, Any]]) -> Row:
-    errors = [*result["errors"], *(f"in the log: {line['message']}" for line in serious)]
-    return Row("errors", "none", counted(errors), not errors, is_speed=False)
+def _errors(result: dict[str, Any]) -> Row:
+    return Row("requests that failed", "none", counted(result["errors"]), not result["errors"], is_speed=False)
+
+
+def _logged(stack: Stack) -> Row:
+    serious = [line["message"] for line in stack.lines() if line["level"] in SERIOUS]
+    return Row("errors in the log", "none", counted(serious), not serious, is_speed=False)
 
 
 def _reviews(result: dict[str, Any]) -> Row:
@@ -95,22 +124,22 @@ def _reviews(result: dict[str, Any]) -> Row:
     return Row("reviews", "some", str(count), count > 0, is_speed=False)
 
 
-def _row(name: str, seconds: list[float], values: list[float]) -> Row:
+def _row(name: str, samples: int, series: list[tuple[float, float]]) -> Row:
+    """Whether it grew, how small a leak would have been noticed, and how often it could not be seen."""
     bounds = allowed(name)
+    missed = f", not seen in {samples - len(series)} of {samples} samples" if len(series) < samples else ""
+    if len(series) < FEWEST_VALUES:
+        met = None if bounds is None else False
+        return Row(name, "enough samples", f"{len(series)} samples{missed}", met, is_speed=False)
+    seconds, values = zip(*series, strict=True)
     share, units = bounds or (0.0, 0.0)
-    grown: Growth = growth(seconds, values, share=share, units=units)
-    measured = f"{grown.earlier:.1f} → {grown.later:.1f}, slope {grown.per_hour:+.2f} an hour"
+    grown = growth(seconds, values, share=share, units=units)
+    measured = f"{grown.earlier:.1f} → {grown.later:.1f}, slope {grown.per_hour:+.2f} an hour{missed}"
     if bounds is None:
         return Row(name, "quoted", measured, is_speed=False)
-    return Row(name, f"grows by ≤ {grown.allowed:.1f}", measured, grown.is_flat, is_speed=False)
-
-
-def _write(folder: Path, seconds: list[float], series: Series) -> None:
-    with (folder / "samples.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["seconds", *series])
-        writer.writerows(zip(seconds, *series.values(), strict=True))
-    write_charts(folder / "charts.html", "RapidDraft under steady load", seconds, series)
+    target = f"grows by ≤ {grown.allowed:.1f}; notices {grown.noticed_per_hour:.1f} an hour"
+    was_watched = len(series) >= SEEN_SHARE * samples
+    return Row(name, target, measured, grown.is_flat and was_watched, is_speed=False)
 
 
 def _arguments() -> argparse.Namespace:

@@ -1,5 +1,7 @@
-"""What must not grow while the stack is under steady load, sampled from outside."""
+"""What must not grow while the stack is under steady load, sampled from outside, and kept as it comes."""
 
+import csv
+import json
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from loadtests.chart import write_charts
 from loadtests.processes import API_WORKER, SANDBOX_CHILD, by_name
 from tests.stack.running import Stack
 
@@ -22,10 +25,47 @@ ALLOWED = {
     "wake sockets": (0.0, 2.0),
     "queue-wake sockets": (0.0, 2.0),
     "temporary files": (0.0, 3.0),
+    "in the temporary folder": (0.0, 3.0),
+    "processes": (0.0, 2.0),
+    "zombies": (0.0, 2.0),
     "shared memory files": (0.0, 2.0),
 }
 # What a process shares with its children is not its own while they live.
 QUOTED = ("fork server: own MB",)
+
+
+class Samples:
+    """What was sampled so far; each sample is on disk, in `samples.jsonl`, before the next is taken."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._taken: list[tuple[float, dict[str, float]]] = []
+
+    def __len__(self) -> int:
+        return len(self._taken)
+
+    def add(self, seconds: float, values: dict[str, float]) -> None:
+        """Take one in, so many seconds after the beginning."""
+        self._taken.append((seconds, values))
+        with (self._folder / "samples.jsonl").open("a") as file:
+            file.write(json.dumps({"seconds": seconds, **values}) + "\n")
+
+    def last_seconds(self) -> float:
+        """When the last one was taken; 0 if there is none."""
+        return self._taken[-1][0] if self._taken else 0.0
+
+    def series(self) -> dict[str, list[tuple[float, float]]]:
+        """(when, value) by name; a series that was not in a sample has one less."""
+        names = sorted({name for _, values in self._taken for name in values})
+        return {name: [(at, values[name]) for at, values in self._taken if name in values] for name in names}
+
+    def write(self) -> None:
+        """All of them as a table and as charts."""
+        with (self._folder / "samples.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, ["seconds", *self.series()])
+            writer.writeheader()
+            writer.writerows({"seconds": at, **values} for at, values in self._taken)
+        write_charts(self._folder / "charts.html", "RapidDraft under steady load", self.series())
 
 
 def allowed(series: str) -> tuple[float, float] | None:
@@ -37,8 +77,9 @@ def allowed(series: str) -> tuple[float, float] | None:
 
 def sample(stack: Stack) -> dict[str, float]:
     """Every series' value now. Those of sandbox children are left out: they come and go."""
-    values: dict[str, float] = {}
-    for name, processes in by_name(stack.family()).items():
+    family = stack.family()
+    values = {"processes": float(len(family)), "zombies": float(sum(_is_zombie(process) for process in family))}
+    for name, processes in by_name(family).items():
         if name == SANDBOX_CHILD:
             continue
         with suppress(psutil.NoSuchProcess):  # replaced just now, which the soak notices in the end
@@ -49,6 +90,13 @@ def sample(stack: Stack) -> dict[str, float]:
 def programs(stack: Stack) -> set[int]:
     """The processes that must be there from beginning to end."""
     return {p.pid for name, some in by_name(stack.family()).items() if name != SANDBOX_CHILD for p in some}
+
+
+def _is_zombie(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _used(processes: Iterable[psutil.Process]) -> dict[str, float]:
@@ -71,6 +119,7 @@ def _files(stack: Stack) -> dict[str, float]:
         "wake sockets": float(len(_entries(data / "run" / "wake"))),
         "queue-wake sockets": float(len(_entries(data / "run" / "queue-wake"))),
         "temporary files": float(sum(name.endswith(".tmp") or name.startswith("tmp") for name in names)),
+        "in the temporary folder": float(sum(1 for _ in Path(stack.environment["TMPDIR"]).rglob("*"))),
         "lock files": float(sum(name.endswith(".lock") for name in names)),
         "job documents": float(len(_entries(data / "jobs"))),
         "models": float(len(_entries(data / "models"))),

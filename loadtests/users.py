@@ -83,7 +83,8 @@ class ApiUser(FastHttpUser):
     def ask(self, model_id: str, **headers: str) -> tuple[int, dict[str, str], dict[str, Any]]:
         """Ask for a review: (status, headers with names in small letters, the job if it is not waited for).
 
-        A 429 with Retry-After is no failure, all else but 2xx is.
+        A 429 with Retry-After is no failure, all else but 2xx is; so is the result of an earlier review, since each
+        is asked of a part that nobody has reviewed.
         """
         path = f"/api/models/{model_id}/dfm/review-v2"
         with self.client.post(path, name=REVIEW, headers=headers, catch_response=True) as answer:
@@ -95,6 +96,8 @@ class ApiUser(FastHttpUser):
                     answer.failure("429 without Retry-After")
             document = answer.json() if answer.ok and answer.status_code == 202 else {}
             lower = {name.lower(): value for name, value in (answer.headers or {}).items()}
+            if "; hit" in lower.get("cache-status", ""):
+                answer.failure("the review is an earlier one")
             return answer.status_code, lower, document
 
     def ended_job(self, job_id: str) -> None:

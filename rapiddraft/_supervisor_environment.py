@@ -3,8 +3,12 @@
 The file names RAPIDDRAFT_DATA_DIR, and supervisor knows no default for a variable. So each Python start
 in the virtual environment asks, by one line in a .pth file, whether it is one of these two commands, and
 only then comes here. `python -m rapiddraft._supervisor_environment` writes that line.
+
+supervisord's words before its plugin is loaded (a configuration that it cannot read) become log lines here.
 """
 
+import io
+import logging
 import os
 import socket
 import sys
@@ -26,7 +30,7 @@ _PTH_LINE = (
 def prepare(command: list[str]) -> None:
     """Set RAPIDDRAFT_DATA_DIR if it is not; for supervisord, also make the folder for its socket.
 
-    `command` is the whole command line. Ends the process with a plain reason if the folder cannot be made.
+    `command` is the whole command line. Logs why and ends the process if the folder cannot be made.
     """
     name = next((Path(word).name for word in command[1:3] if word != "-m"), "")
     if name not in ("supervisord", "supervisorctl", "supervisor.supervisord", "supervisor.supervisorctl"):
@@ -34,12 +38,34 @@ def prepare(command: list[str]) -> None:
     data = Path(os.environ.get("RAPIDDRAFT_DATA_DIR") or DEFAULT_DATA_DIR).absolute()
     os.environ["RAPIDDRAFT_DATA_DIR"] = str(data)
     if name.endswith("supervisord"):
+        _log_as_json()
         try:
             _make_run_folder(data / "run")
         except OSError as error:
             # Python would report an exception here and go on: supervisord would then fail for a stranger reason.
-            sys.stderr.write(f"The data folder {data} cannot be used: {error.strerror}. Set RAPIDDRAFT_DATA_DIR.\n")
+            reason = f"The data folder {data} cannot be used: {error.strerror}. Set RAPIDDRAFT_DATA_DIR."
+            logging.getLogger("supervisord").critical(reason)
             os._exit(1)
+
+
+def _log_as_json() -> None:
+    from server.observability.logging import configure_logging  # which supervisorctl can do without
+
+    configure_logging("supervisord")
+    sys.stderr = _LoggedLines()
+
+
+class _LoggedLines(io.TextIOBase):
+    """A text stream that logs each line as an error."""
+
+    def __init__(self) -> None:
+        self._line = ""
+
+    def write(self, text: str) -> int:
+        *lines, self._line = (self._line + text).split("\n")
+        for line in filter(str.strip, lines):
+            logging.getLogger("supervisord").error("%s", line)
+        return len(text)
 
 
 def _make_run_folder(run: Path) -> None:

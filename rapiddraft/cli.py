@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from rapiddraft import commands_backup, commands_jobs, commands_token, commands_verify
+from rapiddraft import commands_backup, commands_jobs, commands_prune, commands_token, commands_verify
 from server.part_format import EXPORT_STEP, HEAD_BYTES, NotAPartError, format_of
 from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Process
 from server.settings import get_settings
@@ -31,6 +31,7 @@ app.add_typer(commands_token.app, name="token")
 app.command()(commands_verify.verify)
 app.command()(commands_backup.backup)
 app.command()(commands_backup.restore)
+app.command()(commands_prune.prune)
 errors = Console(stderr=True, highlight=False, markup=False)
 
 

@@ -7,14 +7,16 @@ Ends with status 1 if a target is missed or a request fails.
 """
 
 import argparse
+import asyncio
 import gc
 import multiprocessing
 import os
+import signal
 import sys
-import threading
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import count
 from math import ceil
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,6 +24,7 @@ from pathlib import Path
 import httpx
 
 MONITOR_EVERY_SECONDS = 0.01
+REQUESTS_A_CONNECTION = 100  # each second a new one, so that all of the API's processes are asked
 FINAL = ("succeeded", "failed", "dead", "cancelled")
 
 
@@ -30,8 +33,8 @@ def main() -> int:
     arguments = _arguments()
     try:
         reviews, healthz, seconds = measure(arguments)
-    except (httpx.HTTPError, RuntimeError, OSError, EOFError) as error:
-        print(f"failed: {error}")
+    except (httpx.HTTPError, RuntimeError, OSError) as error:
+        print(f"failed: {error or repr(error)}")
         return 1
     met = [
         verdict("/healthz p99", percentile(healthz, 99), arguments.healthz_p99_ms),
@@ -45,8 +48,7 @@ def main() -> int:
 
 def measure(arguments: argparse.Namespace) -> tuple[list[float], list[float], float]:
     """(ms of each review, ms of each /healthz, seconds in all). Raises RuntimeError if a request fails."""
-    headers = {"Authorization": f"Bearer {arguments.token}"}
-    with httpx.Client(base_url=arguments.host, headers=headers, timeout=120) as api:
+    with httpx.Client(base_url=arguments.host, headers=headers(arguments), timeout=120) as api:
         models = [upload(api, arguments.part) for _ in range(arguments.clients * arguments.rounds)]
     turns = [models[client :: arguments.clients] for client in range(arguments.clients)]
     ours, theirs = multiprocessing.Pipe()
@@ -57,16 +59,21 @@ def measure(arguments: argparse.Namespace) -> tuple[list[float], list[float], fl
     theirs.close()
     try:
         ours.recv()  # it has begun
-        start, started = threading.Barrier(len(turns)), time.perf_counter()
-        with ThreadPoolExecutor(len(turns)) as pool:
-            asked = [pool.submit(client, arguments.host, headers, start, turn) for turn in turns]
-            reviews = [ms for reviewer in asked for ms in reviewer.result()]
+        started = time.perf_counter()
+        reviews = asyncio.run(review_at_once(arguments, turns))
         seconds = time.perf_counter() - started
         ours.send("stop")
         return reviews, ours.recv(), seconds
+    except (EOFError, BrokenPipeError) as error:
+        raise RuntimeError("the monitor of /healthz ended; it said why on stderr") from error
     finally:
         monitor.terminate()
         monitor.join()
+
+
+def headers(arguments: argparse.Namespace) -> dict[str, str]:
+    """Those of every request but the monitor's."""
+    return {"Authorization": f"Bearer {arguments.token}"}
 
 
 def upload(api: httpx.Client, part: Path) -> str:
@@ -76,22 +83,29 @@ def upload(api: httpx.Client, part: Path) -> str:
     return str(checked(api.post("/api/models", params={"name": part.name}, content=content)).json()["id"])
 
 
-def client(host: str, headers: dict[str, str], start: threading.Barrier, models: list[str]) -> list[float]:
-    """Review one model after the other; ms of each."""
-    with httpx.Client(base_url=host, headers=headers, timeout=120) as api:
-        start.wait()
-        return [review(api, model) for model in models]
+async def review_at_once(arguments: argparse.Namespace, turns: list[list[str]]) -> list[float]:
+    """Have each client review its models one after the other; ms of each review."""
+    a_connection_each = httpx.Limits(max_connections=len(turns))
+    async with httpx.AsyncClient(
+        base_url=arguments.host, headers=headers(arguments), timeout=120, limits=a_connection_each
+    ) as api:
+        await asyncio.gather(*(api.get("/healthz") for _ in turns))  # connected
+
+        async def client(models: list[str]) -> list[float]:
+            return [await review(api, model) for model in models]
+
+        return [ms for each in await asyncio.gather(*map(client, turns)) for ms in each]
 
 
-def review(api: httpx.Client, model_id: str) -> float:
+async def review(api: httpx.AsyncClient, model_id: str) -> float:
     """Ask for a review, and wait for it; ms. Raises RuntimeError if there is none."""
     started = time.perf_counter()
-    answer = checked(api.post(f"/api/models/{model_id}/dfm/review-v2"))
+    answer = checked(await api.post(f"/api/models/{model_id}/dfm/review-v2"))
     if answer.status_code == httpx.codes.ACCEPTED:
         job = answer.json()
         while job["state"] not in FINAL:
-            time.sleep(0.1)
-            job = checked(api.get(f"/api/jobs/{job['id']}")).json()
+            await asyncio.sleep(0.1)
+            job = checked(await api.get(f"/api/jobs/{job['id']}")).json()
         if job["state"] != "succeeded":
             raise RuntimeError(f"job {job['id']} has {job['state']}: {job['error']}")
     return (time.perf_counter() - started) * 1e3
@@ -109,14 +123,18 @@ def watch_health(host: str, pipe: Connection) -> None:
 
     What a slow answer kept it from asking counts as asked, and as slow.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to both; the other one ends this
     gc.disable()
     latencies: list[float] = []
     with httpx.Client(base_url=host, timeout=60) as api:
         checked(api.get("/healthz"))
         pipe.send("started")
-        while not pipe.poll():
+        for number in count(1):
+            if pipe.poll():
+                break
+            last = {"Connection": "close"} if number % REQUESTS_A_CONNECTION == 0 else {}
             started = time.perf_counter()
-            checked(api.get("/healthz"))
+            checked(api.get("/healthz", headers=last))
             took = time.perf_counter() - started
             missed = range(max(1, ceil(took / MONITOR_EVERY_SECONDS)))
             latencies += [(took - turn * MONITOR_EVERY_SECONDS) * 1e3 for turn in missed]
@@ -143,14 +161,26 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("part", type=Path, help="a STEP file")
     parser.add_argument("--host", default="http://127.0.0.1:8000")
     parser.add_argument("--token", default=os.environ.get("RAPIDDRAFT_TOKEN", ""), help="or RAPIDDRAFT_TOKEN")
-    parser.add_argument("--clients", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=3, help="reviews of each client")
+    parser.add_argument("--clients", type=some, default=10)
+    parser.add_argument("--rounds", type=some, default=3, help="reviews of each client")
     parser.add_argument("--healthz-p99-ms", type=float, default=10.0)
     parser.add_argument("--healthz-max-ms", type=float, default=100.0)
     parser.add_argument("--p50-ms", type=float, help="target for a review, none by default")
     parser.add_argument("--p95-ms", type=float, help="target for a review, none by default")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if not arguments.token:
+        parser.error("there is no token: give --token, or set RAPIDDRAFT_TOKEN")
+    return arguments
+
+
+def some(given: str) -> int:
+    """A number from 1 on. Raises argparse.ArgumentTypeError for anything else."""
+    if not given.isdecimal() or int(given) < 1:
+        raise argparse.ArgumentTypeError(f"{given!r} is not a number from 1 on")
+    return int(given)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with suppress(KeyboardInterrupt):
+        sys.exit(main())
+    sys.exit(130)

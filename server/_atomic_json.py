@@ -3,12 +3,15 @@
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+
+from server.observability import metrics
 
 LOCK_WAIT_SECONDS = 10.0
 
@@ -103,10 +106,13 @@ def with_file_lock(path: Path, timeout: float = LOCK_WAIT_SECONDS) -> Iterator[N
     """
     lock_file = Path(f"{path}.lock")
     lock = FileLock(lock_file, timeout=timeout, thread_local=False, poll_interval=0.005, fallback_to_soft=False)
+    started = time.perf_counter()
     try:
         lock.acquire()
     except Timeout as error:
+        metrics.lock_timed_out()
         raise LockTimeoutError(f"{path.name} stayed locked by another request for {timeout:g} s; try again.") from error
+    metrics.lock_waited(time.perf_counter() - started)
     try:
         yield
     finally:

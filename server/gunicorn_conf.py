@@ -2,14 +2,9 @@
 
 import asyncio
 import gc
-import hashlib
 import logging
-import os
-import shutil
 import signal
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
@@ -18,7 +13,9 @@ from gunicorn.glogging import Logger
 from uvicorn_worker import UvicornWorker
 
 from rapiddraft._parent_death import end_with_parent, end_with_supervisord
+from server.bounded_http import BoundedHttp
 from server.draining_server import IDLE_SECONDS, DrainingServer
+from server.observability import metrics_folder
 from server.observability.logging import configure_logging
 from server.settings import get_settings
 
@@ -27,14 +24,7 @@ _settings = get_settings()
 configure_logging("api", _settings.log_level)
 
 # Below supervisord's stopwaitsecs.
-_STOP_SECONDS = 15
-
-# prometheus_client maps its files into memory: on a full disk, touching one ends the process. So they lie in
-# memory where there is a folder for that. One folder a data folder and user, wiped at each start.
-_memory = Path("/dev/shm")
-_owner = hashlib.sha256(f"{os.getuid()}:{_settings.data_dir.absolute()}".encode()).hexdigest()[:16]
-_metrics_folder = (_memory if os.access(_memory, os.W_OK) else Path(tempfile.gettempdir())) / f"rapiddraft-{_owner}"
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder)  # read when prometheus_client is first imported
+_STOP_SECONDS = 10
 
 end_with_supervisord()
 
@@ -53,7 +43,8 @@ class ApiWorker(UvicornWorker):  # type: ignore[misc]
 
     CONFIG_KWARGS: dict[str, Any] = {  # noqa: RUF012 - read by the base class
         "loop": "uvloop",
-        "http": "httptools",
+        "http": BoundedHttp,
+        "ws": "none",
         "lifespan": "on",
         "access_log": False,
         "server_header": False,
@@ -94,18 +85,19 @@ timeout = 30
 graceful_timeout = _STOP_SECONDS
 # Longer than the usual proxy keeps its idle connections, so that it is not the one to be surprised.
 keepalive = 75
+# Of nobody, unless it is set: who may send X-Forwarded-For may send any address.
+forwarded_allow_ips = ",".join(map(str, _settings.trusted_proxies))
 control_socket_disable = True
 
 
 def on_starting(_server: Arbiter) -> None:
-    """Forget the metrics of processes of an earlier start."""
-    shutil.rmtree(_metrics_folder, ignore_errors=True)
-    _metrics_folder.mkdir(mode=0o700)
+    """Have the workers keep their metrics where the others do."""
+    metrics_folder.enter(_settings.data_dir)
 
 
 def on_exit(_server: Arbiter) -> None:
     """Leave no metrics behind."""
-    shutil.rmtree(_metrics_folder, ignore_errors=True)
+    metrics_folder.leave(_settings.data_dir)
 
 
 def post_fork(_server: Arbiter, worker: UvicornWorker) -> None:
@@ -121,6 +113,6 @@ def post_worker_init(_worker: UvicornWorker) -> None:
 
 def child_exit(_server: Arbiter, worker: UvicornWorker) -> None:
     """Drop what only a living process can report."""
-    from prometheus_client import multiprocess  # not before PROMETHEUS_MULTIPROC_DIR is set
+    from prometheus_client import multiprocess  # not before the environment names the folder
 
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -1,7 +1,7 @@
 """ULIDs: identifiers that sort by time of creation."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 from ulid import ULID
 
@@ -19,6 +19,7 @@ def is_id(text: str) -> bool:
 
 
 def first_id_at(moment: datetime) -> str:
-    """The least ULID that can have been made at `moment` or later."""
-    time = str(ULID.from_datetime(moment))[:10]
+    """The least ULID that can have been made at `moment` or later; none was made before 1970."""
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    time = str(ULID.from_timestamp(max(0.0, moment.timestamp())))[:10]
     return time + "0" * 16

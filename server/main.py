@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
@@ -32,9 +33,15 @@ from server.middleware.access_log import AccessLog
 from server.middleware.authentication import Authentication
 from server.middleware.body_limit import BodyLimit
 from server.middleware.event_loop import EventLoopGuard
+from server.middleware.rate_limit import RateLimit
 from server.middleware.request_id import RequestId
+from server.middleware.security_headers import SecurityHeaders
+from server.middleware.slow_body import SlowBody
+from server.middleware.tracing import Tracing
 from server.services import Services
 from server.settings import Settings, get_settings
+
+UPLOADS = "/api/models"
 
 
 class _Application(FastAPI):
@@ -44,7 +51,8 @@ class _Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """Starlette's, with the id and the log outside of its handling of bugs."""
         app = super().build_middleware_stack()
-        return RequestId(AccessLog(EventLoopGuard(app) if self.guard_event_loop else app))
+        app = SecurityHeaders(EventLoopGuard(app) if self.guard_event_loop else app)
+        return RequestId(Tracing(AccessLog(app)))
 
     def openapi(self) -> dict[str, Any]:
         if not self.openapi_schema:
@@ -68,6 +76,21 @@ def _prepare_routes(app: FastAPI) -> None:
         route.matches({"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []})
 
 
+def _cors(settings: Settings) -> list[Middleware]:
+    """Lets pages of the origins that are set use the API. Without credentials: they send their token themselves."""
+    if not settings.cors_origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=["*"],
+        )
+    ]
+
+
 def create_app(settings: Settings) -> FastAPI:
     """The API on one data folder. Nothing is read or written before it starts to serve."""
     services = Services(settings)
@@ -87,8 +110,11 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         middleware=[
+            *_cors(settings),
             Middleware(Authentication, gate=services.gate, settings=settings),
-            Middleware(BodyLimit, upload_path="/api/models", upload_bytes=settings.max_upload_bytes),
+            Middleware(RateLimit, upload_path=UPLOADS, settings=settings),
+            Middleware(SlowBody, patience=settings.client_patience_seconds),
+            Middleware(BodyLimit, upload_path=UPLOADS, upload_bytes=settings.max_upload_bytes),
         ],
     )
     app.guard_event_loop = settings.debug_event_loop

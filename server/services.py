@@ -13,6 +13,7 @@ from server.access.gate import Gate
 from server.access.tokens import Tokens
 from server.data_folder import DataFolder
 from server.job_waiter import JobWaiter
+from server.observability import tracing
 from server.settings import Settings
 from server.stores import leftovers
 from server.stores.analysis_runs import AnalysisRuns
@@ -58,6 +59,7 @@ class Services:
         # Nothing is served yet, so this may block the event loop.
         self._try("data folder", self.data.prepare)
         self.gate.admin_token = self._try("admin token", lambda: admin_token.load_or_make(self.data.admin_token))
+        self._try("traces", lambda: tracing.configure(self.settings.otlp_endpoint, "api"))
         self.broker = self._try("queue", lambda: actors.build_broker(self.settings))
         self.waiter = self._try("wake-up socket", lambda: JobWaiter(self.jobs, self.data.wake))
         if self.waiter:
@@ -73,11 +75,12 @@ class Services:
             self.waiter.drain()
 
     async def close(self) -> None:
-        """Let go of the queue and the socket."""
+        """Let go of the queue and the socket, and send the last spans."""
         if self.waiter:
             await self.waiter.close()
         if self.broker:
             self.broker.close()
+        await anyio.to_thread.run_sync(tracing.close)
 
     def _try(self, what: str, start: Callable[[], T]) -> T | None:
         try:

@@ -99,10 +99,32 @@ class Settings(BaseSettings):
         "",
         description="Folder of a shop's own rule files, or one such file (docs/rules.md); empty for none.",
     )
+    retention_jobs_days: int = Field(
+        0, ge=0, description="Days after which a job that ended is removed, unless its run is kept; 0 for never."
+    )
+    retention_runs_days: int = Field(
+        0, ge=0, description="Days after which an analysis run that nothing names is removed; 0 for never."
+    )
+    retention_runs_per_model: int = Field(
+        0, ge=0, description="Newest analysis runs that are kept of a model, besides those that are named; 0 for all."
+    )
+    retention_removed_models_days: int = Field(
+        0, ge=0, description="Days after which the activity log of a removed model is removed too; 0 for never."
+    )
+    retention_dead_letters_days: int = Field(
+        0, ge=0, description="Days after which the queue's file forgets a message that nobody could do; 0 for never."
+    )
+    otlp_endpoint: str = Field(
+        "",
+        pattern=r"^$|^https?://.",
+        validation_alias=AliasChoices("RAPIDDRAFT_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="Base URL of the OTLP/HTTP collector that traces are sent to; empty for no traces.",
+    )
     kernel: Literal["auto", "occ", "ocp"] = Field(
         "auto",
         description="OpenCascade binding: occ is pythonocc-core, ocp is cadquery-ocp; auto prefers occ.",
     )
+    commit: str = Field("", description="Commit that this was built from, for /api/status; empty for what git says.")
     identity_keys: str = Field(
         "",
         pattern=r"^$|^https?://.|^/.",
@@ -134,8 +156,8 @@ class Settings(BaseSettings):
     client_patience_seconds: float = Field(
         30.0,
         gt=0,
-        description="How long a client may take to send a header or to read on, and to send a body beyond what it "
-        "takes at 1 KiB/s.",
+        description="How long a client may take over a header, and over a body beyond what it takes at 1 KiB/s; ten "
+        "times as long until it reads on.",
     )
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from dramatiq import Worker
 
 from rapiddraft._parent_death import end_with_supervisord
 from server.data_folder import DataFolder
+from server.observability import metrics, metrics_folder, tracing
 from server.observability.logging import configure_logging
 from server.settings import Settings, get_settings
 from server.stores import worker_heartbeat
@@ -28,8 +29,8 @@ from workers.sandbox import Limits, SandboxError
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 3.0
-# Below supervisord's stopwaitsecs. A job that takes longer is given up, and its lease returns it.
-STOP_SECONDS = 15.0
+# With the reconciler's, below supervisord's stopwaitsecs. A longer job is given up, and its lease returns it.
+STOP_SECONDS = 8.0
 # How soon an idle thread notices that it shall stop; the broker wakes it for work.
 _IDLE_MILLISECONDS = 500
 _CHECK_LIMITS = Limits(deadline_seconds=30, memory_bytes=1 << 30, nice=0)
@@ -43,7 +44,10 @@ def main() -> None:
     end_with_supervisord()
     stop = _StopSignals()
 
+    metrics_folder.enter(settings.data_dir)
+    metrics.load()
     DataFolder(settings.data_dir).prepare()
+    tracing.configure(settings.otlp_endpoint, "worker")
     broker = actors.build_broker(settings)
     broker.emit_after("process_boot")
     # One more than may compute: while it stores its result, the next one computes.
@@ -69,6 +73,8 @@ def main() -> None:
     worker.stop(timeout=int(STOP_SECONDS * 1000))
     worker_heartbeat.stop_beating(settings)
     broker.close()
+    tracing.close()
+    metrics_folder.leave(settings.data_dir)
     logger.info("The worker has stopped.")
     # Not sys.exit: a thread that still waits for a child must not go on without a broker, and the fork
     # server, with its children, ends when this process does.
@@ -120,7 +126,11 @@ def _self_check(target: str, payload: dict[str, Any]) -> SelfCheck:
 def _beat(settings: Settings, checks: dict[str, SelfCheck]) -> None:
     try:
         worker_heartbeat.beat(
-            settings, children=settings.sandbox_children, mean_job_seconds=actors.pace().mean_seconds, **checks
+            settings,
+            children=settings.sandbox_children,
+            mean_job_seconds=actors.pace().mean_seconds,
+            running=actors.sandbox().running(),
+            **checks,
         )
     except OSError:
         logger.exception("Cannot give a sign of life.")

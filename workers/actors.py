@@ -11,10 +11,12 @@ from typing import Any
 
 import dramatiq
 from dramatiq import Broker, Message
-from dramatiq.middleware import TimeLimitExceeded
+from dramatiq.middleware import CurrentMessage, TimeLimitExceeded
 
 from server._atomic_json import LockTimeoutError
+from server.clock import now
 from server.data_folder import DataFolder
+from server.observability import metrics, tracing
 from server.observability.logging import log_ids
 from server.settings import Settings
 from server.stores.dfm_review_jobs import Job, JobError, JobState, ReviewJobs
@@ -27,6 +29,7 @@ from server.stores.errors import (
 from server.stores.job_results import JobResults
 from server.stores.model_store import Model, ModelStore
 from workers import brokers
+from workers.child_count import counted
 from workers.content_cache import ContentCache
 from workers.engine_digest import engine_digest, geometry_digest
 from workers.errors import PartError
@@ -68,6 +71,7 @@ def build_broker(settings: Settings) -> Broker:
     Raises what brokers.build raises.
     """
     broker = brokers.build(settings)
+    broker.add_middleware(CurrentMessage())
     dramatiq.set_broker(broker)
     reviewer = Reviewer(settings)
     broker.add_middleware(_StopBeginning(reviewer))
@@ -84,11 +88,11 @@ def build_broker(settings: Settings) -> Broker:
 
     @dramatiq.actor(priority=REVIEW_PRIORITY, **options)
     def run_review(job_id: str, request_id: str) -> None:
-        reviewer.run(job_id, request_id)
+        reviewer.run(job_id, request_id, _traceparent_of_message())
 
     @dramatiq.actor(priority=FACTS_PRIORITY, **options)
     def run_part_facts(job_id: str, request_id: str) -> None:
-        reviewer.run(job_id, request_id)
+        reviewer.run(job_id, request_id, _traceparent_of_message())
 
     return broker
 
@@ -103,6 +107,12 @@ class _StopBeginning(dramatiq.Middleware):
         self._reviewer.stop_beginning()
 
 
+def _traceparent_of_message() -> str | None:
+    # Not an argument of the actor: a worker of before would not know it.
+    message = CurrentMessage.get_current_message()
+    return tracing.well_formed(message.options.get("traceparent")) if message else None
+
+
 def longest_attempt_seconds(settings: Settings) -> float:
     """After so long an attempt is over, whatever happened: it may wait for the geometry that another job makes, and
     then for a child to end; the sandbox keeps its own deadline well before.
@@ -115,15 +125,18 @@ def enqueue_review(broker: Broker, job: Job, *, is_new: bool = False) -> None:
 
     Only one that `is_new` may be refused because the queue is full.
     """
-    message = _message(broker, job)
-    broker.enqueue(message.copy(options={"is_new": True}) if is_new else message)
+    with tracing.span(f"send {job.kind}", "PRODUCER"):
+        message = _message(broker, job)
+        broker.enqueue(message.copy(options={"is_new": True}) if is_new else message)
 
 
 def _message(broker: Broker, job: Job) -> "Message[None]":
     """The message for `job`: whoever asked for it has a turn of his own, and the reconciler knows it by its id."""
     actor = broker.get_actor("run_review" if job.kind == "review" else "run_part_facts")
     message: Message[None] = actor.message(job.id, job.request_id)
-    return message.copy(message_id=job.id, options={"group": job.identity})
+    traceparent = tracing.current_traceparent()
+    options = {"group": job.identity} | ({"traceparent": traceparent} if traceparent else {})
+    return message.copy(message_id=job.id, options=options)
 
 
 class NotQueuedError(Exception):
@@ -222,7 +235,7 @@ class Reviewer:
             memory_bytes=settings.sandbox_memory_mb * MIB,
         )
 
-    def run(self, job_id: str, request_id: str) -> None:
+    def run(self, job_id: str, request_id: str, traceparent: str | None = None) -> None:
         """Make one attempt at a job. Raises what is worth another attempt; all else ends the job here."""
         with log_ids(request_id=request_id, job_id=job_id), ExitStack() as turns:
             try:
@@ -230,7 +243,7 @@ class Reviewer:
             except NotFoundError:
                 log.warning("no such job; the message is dropped")
                 return
-            with log_ids(model_id=job.model_id):
+            with log_ids(model_id=job.model_id), tracing.span(f"do {job.kind}", "CONSUMER", traceparent):
                 try:
                     # In this order, so that who waits for geometry keeps no child from others.
                     turns.enter_context(self._turn_for_geometry(job))
@@ -266,12 +279,15 @@ class Reviewer:
         if job.tries >= MAX_ATTEMPTS:
             self._end_without_attempt(job)
             return
+        waited = (now() - job.updated_at).total_seconds()
         started = time.perf_counter()
         job = self.jobs.transition(job.id, JobState.RUNNING, reason=reason)
+        metrics.job_attempted(job.kind, 0.0 if again else waited)
         timings: dict[str, float] = {}
         ended = JobState.RUNNING
         try:
-            timings = self._review(job, let_next)
+            with tracing.StageSpans() as spans:
+                timings = self._review(job, let_next, spans)
             ended = JobState.SUCCEEDED
             if timings:
                 pace().add(time.perf_counter() - started)
@@ -294,8 +310,9 @@ class Reviewer:
                 "stages_ms": timings,
             }
             log.info("job attempt", extra=fields)
+            tracing.annotate(state=ended.value, attempt=job.attempts)
 
-    def _review(self, job: Job, let_next: Callable[[], None]) -> dict[str, float]:
+    def _review(self, job: Job, let_next: Callable[[], None], spans: tracing.StageSpans) -> dict[str, float]:
         """Review or measure the part, keep the result, and return how long each stage took, in ms."""
         model = self.models.get(job.model_id)
         if self.results.is_kept(job):
@@ -312,27 +329,31 @@ class Reviewer:
             "rules": self.rules_dir,
             "cache": self._geometry_cache(model.sha256),
         }
-        stages = _StageReports(self.jobs, job)
+        stages = _StageReports(self.jobs, job, spans)
         try:
-            result: dict[str, Any] = sandbox().run(
-                REVIEW if job.kind == "review" else PART_FACTS,
-                payload,
-                # One that the machine had too little time for is not made to give way again.
-                replace(self.limits, nice=0) if job.was_starved else self.limits,
-                on_stage=stages.began,
-                should_stop=_Ended(self.jobs, job, meanwhile=stages.tell),
-            )
+            with counted():
+                result: dict[str, Any] = sandbox().run(
+                    REVIEW if job.kind == "review" else PART_FACTS,
+                    payload,
+                    # One that the machine had too little time for is not made to give way again.
+                    replace(self.limits, nice=0) if job.was_starved else self.limits,
+                    on_stage=stages.began,
+                    should_stop=_Ended(self.jobs, job, meanwhile=stages.tell),
+                )
         except (ChildFailed, PartError):
             self.models.get(job.model_id)  # its file cannot be read where it was removed meanwhile
             raise
         finally:
             let_next()
             self._forget_if_removed(model)
+        spans.began("store")
+        reviewed = time.perf_counter()
         is_ours = self.results.keep(job, result)
         # Where a rule file was changed meanwhile, it is not known which one the review is by.
         is_known = is_ours and engine_digest(self.rules_dir) == engine
         self._succeed(job, engine if is_known else None)
         timings: dict[str, float] = result.get("timings_ms", {})
+        _count_stages(job, timings, time.perf_counter() - reviewed)
         return timings
 
     def _geometry_cache(self, sha256: str) -> dict[str, Any] | None:
@@ -391,19 +412,28 @@ def _geometry_key(sha256: str) -> str:
     return f"{sha256}-{geometry_digest()}"
 
 
+def _count_stages(job: Job, timings_ms: dict[str, float], store_seconds: float) -> None:
+    metrics.job_stages(job.kind, {stage: ms / 1e3 for stage, ms in timings_ms.items()} | {"store": store_seconds})
+    if "cache" in timings_ms:
+        # What is kept takes no time to be read: see geometry_of.
+        metrics.cache_asked("geometry", hit=timings_ms.get("read") == 0)
+
+
 class _StageReports:
     """Writes down what a review is doing, for those who follow it; not each of many stages in quick succession, since
     each costs the disk as much as what must not be lost.
     """
 
-    def __init__(self, jobs: ReviewJobs, job: Job) -> None:
+    def __init__(self, jobs: ReviewJobs, job: Job, spans: tracing.StageSpans) -> None:
         self._jobs = jobs
         self._job_id = job.id
+        self._spans = spans
         self._untold: str | None = None
         self._next = time.monotonic() + STAGE_INTERVAL_SECONDS
 
     def began(self, stage: str) -> None:
         """Remember the stage."""
+        self._spans.began(stage)
         self._untold = stage
 
     def tell(self) -> None:

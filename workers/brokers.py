@@ -1,6 +1,7 @@
 """Which broker carries the jobs: RAPIDDRAFT_BROKER_URL chooses. docs/contracts/jobs.md says what each guarantees."""
 
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -8,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 from dramatiq import Broker, Message
 
 from server.data_folder import DataFolder
+from server.observability import metrics
 from server.settings import Settings
 from workers.file_broker import Bound, FileBroker, QueueFullError
 
@@ -34,6 +36,8 @@ def build(settings: Settings) -> Broker:
         file,
         lease_seconds=settings.broker_lease_seconds,
         bound=Bound(of_all=settings.max_queued_jobs, of_group=settings.max_queued_jobs_per_user),
+        on_lease_lost=metrics.lease_lost,
+        dead_letter_seconds=settings.retention_dead_letters_days * 86_400 or None,
         wake_folder=data.queue_wake,
     )
 
@@ -81,15 +85,24 @@ def _waiting_in(broker: Broker, queue: str) -> int:
     return int(broker.do_qsize(queue))  # type: ignore[attr-defined]  # Redis
 
 
-def state_of(broker: Broker, queue: str) -> str:
-    """How full `queue` is, in words. Raises what the broker's client raises when it cannot be reached."""
+def depth_of(broker: Broker, queue: str) -> dict[str, int]:
+    """How many messages `queue` has, by what the broker can tell apart: waiting, delayed, held and dead.
+
+    RabbitMQ does not tell which are held; Redis counts all as waiting. Raises what the broker's client raises when
+    it cannot be reached.
+    """
     if isinstance(broker, FileBroker):
         counts = broker.counts(queue)
-        return f"{counts.waiting} waiting, {counts.delayed} delayed, {counts.held} held"
+        return {"waiting": counts.waiting, "delayed": counts.delayed, "held": counts.held, "dead": counts.dead}
     if hasattr(broker, "get_queue_message_counts"):  # RabbitMQ
-        waiting, delayed, _dead = broker.get_queue_message_counts(queue)
-        return f"{waiting} waiting, {delayed} delayed"
-    return f"{_waiting_in(broker, queue)} waiting, delayed or held"
+        waiting, delayed, dead = broker.get_queue_message_counts(queue)
+        return {"waiting": int(waiting), "delayed": int(delayed), "dead": int(dead)}
+    return {"waiting": _waiting_in(broker, queue)}
+
+
+def oldest_waiting(broker: Broker, queue: str) -> datetime | None:
+    """When the message that has waited for longest was sent; None where none waits or the broker cannot tell."""
+    return broker.oldest_waiting(queue) if isinstance(broker, FileBroker) else None
 
 
 def purge_dead_letters(broker: Broker, queue: str, message_id: str) -> None:

@@ -3,6 +3,11 @@
 Whoever kills its users, or deletes the folder, costs a miss and no more. Nothing is fsynced: what a power loss leaves
 is told by a checksum at the end of each entry, and is a miss.
 
+How much is there stands in a file beside the entries, so that keeping one does not look at all of them. It is added to
+before an entry gets its name: whoever is killed in between leaves it too large, never too small. What else goes wrong
+with it (a power loss, entries removed by hand) is put right at the next look at the folder, which comes after ten
+minutes at the latest.
+
 Why not `diskcache`: unmaintained since 2023, it keeps no checksum, and its SQLite file would be open in forked
 children that are killed with -9.
 """
@@ -28,11 +33,17 @@ _CHECKSUM_BYTES = 32
 _PRIVATE = 0o700
 # No entry takes so long to write: what is older was left by a writer that was killed.
 _LEFT_BEHIND_SECONDS = 600.0
+_LOOK_EVERY_SECONDS = 600.0
+# A look leaves so much of the room in use at most, so that many entries fit until the next.
+_FILLED_AFTER_A_LOOK = 0.9
+_TOTAL, _TOTAL_LOCK, _TURN_SECONDS = ".total", ".total.lock", 5.0
 
 
 class ContentCache:
     """The entries in `folder`, together at most `max_bytes`; with 0 nothing is kept. Safe for threads and processes.
 
+    Besides them the folder has, for the time, what is being written. When an entry does not fit, those used least
+    recently go until nine tenths of the room are in use; what was removed until then still counts as being there.
     Keys are names of up to 200 letters, digits and `._+-`; a method raises ValueError for another.
     """
 
@@ -94,8 +105,7 @@ class ContentCache:
                 entry = Entry(file, limit - _CHECKSUM_BYTES)
                 yield entry
                 entry.close()
-            staged.replace(path)
-            self._make_room()
+            self._keep(staged, path)
         except EntryTooLargeError:
             log.info("not kept in the cache: it is too large", extra={"key": key, "limit_bytes": limit})
         except OSError as error:
@@ -143,22 +153,45 @@ class ContentCache:
             raise ValueError(f"{key!r} cannot name an entry of the cache")
         return key
 
-    def _make_room(self) -> None:
-        """Remove what was not used for longest until the rest fits, and what killed writers left."""
+    def _keep(self, staged: Path, path: Path) -> None:
+        """Give a written entry its name, once there is room for it. Raises OSError."""
+        size = staged.stat().st_size
+        with FileLock(self.folder / _TOTAL_LOCK, timeout=_TURN_SECONDS, poll_interval=0.005, fallback_to_soft=False):
+            looked, total = self._noted()
+            total += size - _size(path)
+            if total > self.max_bytes or not 0 <= time.time() - looked < _LOOK_EVERY_SECONDS:
+                looked, total = time.time(), size + self._make_room(size, path.name)
+            (self.folder / _TOTAL).write_text(f"{looked} {total}")
+            staged.replace(path)
+
+    def _noted(self) -> tuple[float, int]:
+        """(when all entries were looked at, how many bytes there were in all since, at most); (0, 0) if never."""
+        try:
+            looked, total = (self.folder / _TOTAL).read_text().split(" ")
+            return float(looked), int(total)
+        except (FileNotFoundError, ValueError):  # it is made by the first, and half-written by one that was killed
+            return 0.0, 0
+
+    def _make_room(self, size: int, key: str) -> int:
+        """Remove what was not used for longest until `size` bytes fit, and what killed writers left.
+
+        Returns how many bytes the other entries than `key` have then.
+        """
         entries, total = [], 0
         for file in self._files():
-            with suppress(FileNotFoundError):  # another process makes room too
+            with suppress(FileNotFoundError):  # another process removes too
                 status = file.stat()
-                if not file.name.startswith("."):
+                if not file.name.startswith(".") and file.name != key:
                     entries.append((status.st_mtime_ns, status.st_size, file.path))
                     total += status.st_size
                 elif file.name.endswith(".tmp") and status.st_mtime < time.time() - _LEFT_BEHIND_SECONDS:
                     self._unlink(Path(file.path))
-        for _used, size, path in sorted(entries):
-            if total <= self.max_bytes:
-                return
+        for _used, entry_size, path in sorted(entries):
+            if total + size <= self.max_bytes * _FILLED_AFTER_A_LOOK:
+                break
             self._unlink(Path(path))
-            total -= size
+            total -= entry_size
+        return total
 
     def _files(self) -> list["os.DirEntry[str]"]:
         try:
@@ -205,6 +238,13 @@ class Entry:
     def _write_all(self, content: memoryview) -> None:
         while content:
             content = content[self._file.write(content) :]
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _mark_used(descriptor: int) -> None:

@@ -14,7 +14,10 @@ from server.settings import get_settings
 
 WORKERS = Path(__file__).parent
 GEOMETRY = ("cad", "facts", "features", "geometry.py", "process_choice.py", "errors.py", "../server/part_format.py")
-REVIEW = ("rules", "review.py", "part_facts.py", "whole.py", "plain_json.py", "stored_part.py", "stages.py")
+REVIEW = (
+    *("rules", "review.py", "part_facts.py", "whole.py", "plain_json.py", "stored_part.py", "stages.py"),
+    "engine_versions.py",
+)
 LIBRARIES = (
     *("cadquery-ocp-novtk", "cadquery-ocp", "pythonocc-core", "pythonocc-core-wheels"),
     *("numpy", "scipy", "embreex", "trimesh", "networkx", "lxml", "pydantic", "rapiddraft"),

@@ -1,10 +1,9 @@
 """The facts of a part alone, for who wants no review yet: the same that a review has."""
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from workers.cad.binding import kernel_name_and_version
+from workers.engine_versions import engine_versions
 from workers.facts.meshes import facts_of_mesh
 from workers.geometry import KeptGeometry, geometry_of
 from workers.plain_json import plain
@@ -31,10 +30,9 @@ def part_facts(
         for part, solid in zip(reading.parts, geometry.solids, strict=True)
     ]
     facts = {name: fact.as_dict() for name, fact in whole_facts(reading, found).items()}
-    kernel, kernel_version = kernel_name_and_version()
     result = {
         "schema": SCHEMA,
-        "engine": {"version": version("rapiddraft"), "kernel": kernel, "kernel_version": kernel_version},
+        "engine": engine_versions(),
         "part": part_head(reading),
         "facts": facts,
         "components": components(reading, found),

@@ -12,9 +12,11 @@ def plain(value: Any) -> Any:  # noqa: ANN401
         return round(value, 6) + 0.0
     if kind is str or kind is int or value is None:  # most of a document, told fastest
         return value
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())  # the items at once, in Python's own types
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | list | tuple):
+    if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, np.integer):
         return int(value)

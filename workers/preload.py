@@ -11,8 +11,9 @@ import numpy.ma  # numpy.unique imports it at its first use
 
 import workers.part_facts
 import workers.review
-from workers.cad.binding import kernel_name_and_version, module, new_shape_map
-from workers.rules.rule_book import PROCESSES, load_materials, load_rules
+from workers.cad.binding import module, new_shape_map, static
+from workers.engine_versions import engine_versions
+from workers.rules.rule_book import PROCESSES, load_materials, load_rules, rules_digest
 
 __all__ = ["lxml", "networkx", "numpy", "workers"]
 
@@ -27,9 +28,11 @@ _KERNEL_PACKAGES = (
 for _package in _KERNEL_PACKAGES:
     module(_package)
 new_shape_map()  # OCP has its containers in a module of their own
-kernel_name_and_version()
+engine_versions()
+static("STEPCAFControl", "STEPCAFControl_Controller", "Init")()  # what the kernel knows of STEP; it starts no thread
 for _process in PROCESSES:
     load_rules(_process, None)  # as a review asks: a cache tells this from the same without
+    rules_digest(_process, None)
 load_materials(None)
 # What is here now lives as long as the fork server. A collection in a child would go through all of it, and copy
 # its pages: 0.1 s at a time.

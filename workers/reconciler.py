@@ -27,6 +27,7 @@ from server.stores.errors import (
     RevisionConflictError,
 )
 from server.stores.job_results import JobResults
+from server.stores.retention import Pruner, Retention
 from workers import actors, brokers
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Reconciler:
         self._data = DataFolder(settings.data_dir)
         self._jobs = ReviewJobs(self._data)
         self._results = JobResults(self._data)
+        self._pruner = Pruner(self._data, Retention.of(settings), settings.cache_mb)
         self._ended: dict[str, object] = {}  # versions of jobs seen to have ended: not read again
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
@@ -65,6 +67,7 @@ class Reconciler:
         while True:
             try:
                 self.look()
+                self._pruner.step()
             except Exception:
                 log.exception("cannot look after the jobs; trying again")
             if self._stop.wait(INTERVAL_SECONDS):

@@ -1,12 +1,11 @@
 """The DFM engine: from a part and a configuration to a review. Pure: no HTTP, no store, no queue."""
 
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from workers.cad.binding import kernel_name_and_version
 from workers.cad.reading import Reading
+from workers.engine_versions import engine_versions
 from workers.errors import PartError
 from workers.facts.meshes import facts_of_mesh
 from workers.features.feature import Feature
@@ -62,15 +61,9 @@ def review(
     found = [found for found, _ in reviewed]
     undecided = list(dict.fromkeys(rule for _, rules_left in reviewed for rule in rules_left))
     findings = whole_findings(reading, found)
-    kernel, kernel_version = kernel_name_and_version()
     result = {
         "schema": SCHEMA,
-        "engine": {
-            "version": version("rapiddraft"),
-            "kernel": kernel,
-            "kernel_version": kernel_version,
-            "rules_digest": "+".join(rules_digest(name, own) for name in used),
-        },
+        "engine": engine_versions() | {"rules_digest": "+".join(rules_digest(name, own) for name in used)},
         "part": part_head(reading),
         "process": _main_process(reading, choices),
         "process_choice": {"asked": process, "parts": [choice.as_dict() for choice in choices]},

@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from multiprocessing import forkserver, util
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -121,6 +122,16 @@ class ChildFailed(SandboxError):  # noqa: N818
         self.traceback = traceback
 
 
+@dataclass
+class RunningChild:
+    """A child at its work: for which job, if for one, and in which stage."""
+
+    pid: int
+    job_id: str | None
+    since: datetime
+    stage: str = "start"
+
+
 class Sandbox:
     """Runs functions in child processes with limits. Any number of threads may call `run` at once."""
 
@@ -133,6 +144,7 @@ class Sandbox:
             os.environ.setdefault(f"{library}_NUM_THREADS", "1")
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([_sandbox_child.__name__, *preload])
+        self._running: dict[int, RunningChild] = {}
 
     def run(
         self,
@@ -154,9 +166,17 @@ class Sandbox:
         ChildOutOfMemory, ChildStopped, ChildLost or ChildFailed.
         """
         child = _start(self._context, target, payload, limits)
+        running = RunningChild(child.pid, current_log_ids().get("job_id"), datetime.now(UTC))
+        self._running[child.pid] = running
         ending = "interrupted"
+
+        def next_stage(stage: str) -> None:
+            running.stage = stage
+            if on_stage:
+                on_stage(stage)
+
         try:
-            value = child.result(limits, on_stage or _ignore, should_stop or _never)
+            value = child.result(limits, next_stage, should_stop or _never)
             ending = "result"
             return value
         except PartError as error:
@@ -166,8 +186,13 @@ class Sandbox:
             ending = error.code
             raise
         finally:
+            del self._running[child.pid]
             child.end()
             child.log_end(ending)
+
+    def running(self) -> list["RunningChild"]:
+        """The children that run now."""
+        return list(self._running.values())
 
     def close(self) -> None:
         """End the fork server, any children and its socket's folder with it. A later `run` would start it anew."""
@@ -196,10 +221,6 @@ def _main_of_no_module() -> Iterator[None]:
         yield
     finally:
         vars(main).update(kept)
-
-
-def _ignore(_stage: str) -> None:
-    pass
 
 
 def _never() -> bool:
@@ -252,8 +273,8 @@ class _Child:
         finally:
             childs_end.close()
         os.set_blocking(self._pipe.fileno(), False)
-        self._pid: int = self._process.pid or 0
-        self._watched = _process(self._pid)
+        self.pid: int = self._process.pid or 0
+        self._watched = _process(self.pid)
         self._sentinel = self._process.sentinel
         self._address_space_limit = order.address_space_bytes
         self._first_address_space = self._measured_address_space()
@@ -295,7 +316,7 @@ class _Child:
             "Sandbox child ended: %s.",
             ending,
             extra={
-                "child_pid": self._pid,
+                "child_pid": self.pid,
                 "stage": self.stage,
                 "duration_ms": round((time.monotonic() - self._started) * 1000),
                 "peak_memory_mb": round(self.peak_memory / 2**20),
@@ -343,14 +364,14 @@ class _Child:
 
     def _overdue(self, limits: Limits) -> ChildTimedOut:
         message = f"The review took longer than {limits.deadline_seconds:g} s"
-        waited = _seconds_waited_for_a_processor(self._pid)
+        waited = _seconds_waited_for_a_processor(self.pid)
         if waited < _STARVED * limits.deadline_seconds:
             return ChildTimedOut(f"{message}.", self.stage)
         return ChildStarved(f"{message}, {waited:.1f} s of them waiting for a processor.", self.stage)
 
     def _measured_address_space(self) -> int:
         try:
-            return address_space(self._pid)
+            return address_space(self.pid)
         except OSError:  # it has just ended
             return 0
 

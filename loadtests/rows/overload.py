@@ -4,6 +4,7 @@ from loadtests.bench import Bench
 from loadtests.names import ENDED, REFUSED
 from loadtests.report import Row, counted
 from loadtests.running_locust import locust
+from tests.stack.queue_watch import most_in_queue
 from tests.stack.running import Stack
 
 BOUND, CROWD = 100, 200
@@ -15,7 +16,10 @@ def overload(bench: Bench, stack: Stack) -> list[Row]:
     token = stack.api.headers["Authorization"].removeprefix("Bearer ")
     folder = bench.folder / "overload"
     options = {"crowd": CROWD, "parts": bench.parts.small}
-    with locust(str(stack.api.base_url), token, folder, "overload", **options) as test:
+    with (
+        most_in_queue(stack.data) as most,
+        locust(str(stack.api.base_url), token, folder, "overload", **options) as test,
+    ):
         result = test.result()
     counts = {name: request["count"] for name, request in result["requests"].items()}
     ended, refused = counts.get(ENDED, 0), counts.get(REFUSED, 0)
@@ -28,6 +32,13 @@ def overload(bench: Bench, stack: Stack) -> list[Row]:
             "some, none too early",
             f"{refused} refused",
             is_bounded,
+            is_speed=False,
+        ),
+        Row(
+            "the same: most unfinished jobs at once",
+            f"some, ≤ {BOUND}",
+            f"{max(most)}",
+            0 < max(most) <= BOUND,
             is_speed=False,
         ),
         Row(

@@ -1,5 +1,6 @@
 """What the API says about itself at /docs and /openapi.json."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import Security
@@ -43,12 +44,22 @@ def describe(schema: dict[str, Any]) -> dict[str, Any]:
     """FastAPI's schema, corrected: errors are problem documents, and no operation answers otherwise."""
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
-            if "security" in operation and needed_for(method.upper(), path) is not Role.VIEWER:
-                operation["responses"]["403"] = {"description": TITLES[403], "content": {MEDIA_TYPE: {}}}
+            for status in _of_middleware(method, path, operation):
+                operation["responses"].setdefault(str(status), {"description": TITLES[status], "content": {}})
             _as_problems(operation["responses"])
     for unused in ("HTTPValidationError", "ValidationError"):
         schema["components"]["schemas"].pop(unused, None)
     return schema
+
+
+def _of_middleware(method: str, path: str, operation: dict[str, Any]) -> Iterator[int]:
+    """The problems that an operation may be answered with before it is begun."""
+    if "security" in operation:
+        yield 429
+        if needed_for(method.upper(), path) is not Role.VIEWER:
+            yield 403
+    if "requestBody" in operation:
+        yield 408
 
 
 def _as_problems(responses: dict[str, Any]) -> None:

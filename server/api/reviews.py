@@ -14,6 +14,7 @@ from server.api.job_answers import accepted, job_headers, problem_of, problem_of
 from server.api.openapi import needs_token
 from server.api.parameters import IdentityDep, ModelId, RequestIdDep, ServicesDep
 from server.api.review_document import Review
+from server.observability import metrics
 from server.observability.logging import log_ids
 from server.prefer import Prefer, parse_prefer
 from server.problems import Problem, responses
@@ -150,6 +151,8 @@ def _find_or_ask(
     latest = services.jobs.latest(model_id, wanted.process, wanted.limits, material=wanted.material)
     if latest is None or latest.state.is_final:
         review = _kept(services, latest) if latest and not anew else None
+        if not anew:
+            metrics.cache_asked("review", hit=review is not None)
         if latest and review is not None:
             return _Found(latest, review=review)
         try:

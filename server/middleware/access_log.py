@@ -14,6 +14,8 @@ log = logging.getLogger("access")
 # The client went away before it was answered (nginx's number for it).
 CLIENT_CLOSED_REQUEST = 499
 
+_IDS = frozenset({"model_id", "job_id"})  # of those in a path
+
 
 class AccessLog:
     """Belongs outside Starlette's own error handling, so that it sees the answer to a bug too."""
@@ -61,6 +63,7 @@ def _record(scope: Scope, status: int, seconds: float) -> None:
             "status": status,
             "duration_ms": round(seconds * 1000, 2),
             "identity": identity_of(scope),
+            **{name: value for name, value in scope.get("path_params", {}).items() if name in _IDS},
             **({"identity_email": email} if email else {}),
         },
     )

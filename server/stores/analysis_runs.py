@@ -13,9 +13,10 @@ from rapiddraft import __version__
 from server._atomic_json import encode_json
 from server.clock import now
 from server.data_folder import DataFolder
+from server.stores.activity_log import ActivityLog
 from server.stores.documents import Kind
 from server.stores.errors import NotFoundError
-from server.stores.model_documents import ModelDocuments, require_model
+from server.stores.model_documents import ModelDocuments, require_model, unlink
 from server.stores.paging import Page, page_of
 from workers.content_cache import ContentCache
 
@@ -68,6 +69,14 @@ class AnalysisRuns:
         kept = self._documents.create(model_id, run_id, run, who=who).content
         self._render(kept)
         return kept
+
+    def remove_locked(self, model_log: ActivityLog, run_id: str, *, who: str) -> None:
+        """Remove a run, which the activity log tells of; for who holds the model's lock."""
+        model_id = model_log.model_id
+        path = self._documents.path(model_id, run_id)
+        self._documents.remove_locked(model_log, run_id, lambda: unlink(path), who=who)
+        for key in (_cache_key(model_id, run_id), _summary_key(model_id, run_id)):
+            self._cache.remove(key)
 
     def get(self, model_id: str, run_id: str) -> AnalysisRun:
         """Raises NotFoundError, DamagedDocumentError and NewerDocumentError."""

@@ -5,7 +5,7 @@ docs/contracts/jobs.md has the states, who may change them, and what a crash bet
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -20,6 +20,7 @@ from server._atomic_json import read_json, with_file_lock, write_json_atomic
 from server.clock import now
 from server.data_folder import DataFolder
 from server.ids import first_id_at, new_id
+from server.observability import metrics
 from server.review_options import LimitSet, Material, Process
 from server.stores.documents import Document, Documents, Kind
 from server.stores.errors import (
@@ -29,7 +30,7 @@ from server.stores.errors import (
     NotFoundError,
 )
 from server.stores.model_store import require_model
-from server.stores.paging import Page, ids_in, page_of
+from server.stores.paging import Page, ids_in, newest_in, page_of
 from workers.file_broker import wake
 
 log = logging.getLogger(__name__)
@@ -196,6 +197,7 @@ class ReviewJobs:
             # be joined by nobody.
             self._name(in_flight, job)
             self._documents.create(self._path(job.id), job)
+        metrics.job_changed(job.kind, job.state.value, None)
         return job, True
 
     def latest(
@@ -236,6 +238,10 @@ class ReviewJobs:
         """All jobs, newest first."""
         return ids_in(self.data.jobs, ".json")
 
+    def newest(self, most: int) -> tuple[Collection[str], int]:
+        """The latest jobs, newest first, at most so many, and how many there are."""
+        return newest_in(self.data.jobs, ".json", most)
+
     def list(
         self,
         *,
@@ -259,7 +265,7 @@ class ReviewJobs:
             )
 
         def load(job_id: str) -> Job | None:
-            job = self._if_readable(job_id)
+            job = self.if_readable(job_id)
             return job if job and wanted(job) else None
 
         ids = self.ids()
@@ -293,7 +299,7 @@ class ReviewJobs:
                 update={"run_id": run_id, "engine": engine, "error": error}
             )
 
-        return self._change(job_id, moved, expected=None if revision is None else (revision,))
+        return self._move(job_id, moved, expected=None if revision is None else (revision,))
 
     def bring_back(self, job_id: str, *, reason: str) -> Job:
         """Queue a dead letter again, with all its attempts before it.
@@ -312,7 +318,7 @@ class ReviewJobs:
             if latest is not None and latest.id != job_id and not latest.state.is_final:
                 raise JobUnderWayError(job_id, latest.id)
             self._name(in_flight, job)
-            return self._change(job_id, back)
+            return self._move(job_id, back)
 
     def discard(self, job_id: str, *, reason: str) -> Job:
         """Take a job off the dead letters for good; it becomes CANCELLED and keeps its error.
@@ -324,7 +330,18 @@ class ReviewJobs:
             _check_dead_letter(job, "discarded")
             return _moved(job, JobState.CANCELLED, reason)
 
-        return self._change(job_id, discarded)
+        return self._move(job_id, discarded)
+
+    def remove(self, job_id: str, may_go: Callable[[Job], bool]) -> bool:
+        """Remove a job if `may_go` says so of it, and say whether it is gone. Nobody can bring it back meanwhile."""
+        with ExitStack() as locks:
+            with suppress(NotFoundError):  # the model's: then nobody can
+                locks.enter_context(self._in_flight(self.get(job_id).model_id))
+            return self._documents.remove(self._path(job_id), may_go)
+
+    def in_flight_ids(self, model_id: str) -> Collection[str]:
+        """The latest job of each configuration of a model. Raises NotFoundError for the model."""
+        return self._read_in_flight(model_id).jobs.values()
 
     def set_stage(self, job_id: str, stage: str) -> None:
         """Say what a running job is doing; no effect on one that is not running."""
@@ -336,6 +353,11 @@ class ReviewJobs:
 
         self._change(job_id, staged)
 
+    def _move(self, job_id: str, move: Callable[[Job], Job], expected: Collection[int] | None = None) -> Job:
+        job = self._change(job_id, move, expected)
+        metrics.job_changed(job.kind, job.state.value, job.history[-1].code)
+        return job
+
     def _change(self, job_id: str, change: Callable[[Job], Job], expected: Collection[int] | None = None) -> Job:
         job = self._documents.change(self._path(job_id), change, expected=expected).content
         wake(self.data.wake)
@@ -345,7 +367,8 @@ class ReviewJobs:
     def _path(self, job_id: str) -> Path:
         return self.data.jobs / f"{job_id}.json"
 
-    def _if_readable(self, job_id: str) -> Job | None:
+    def if_readable(self, job_id: str) -> Job | None:
+        """The job, or None if it is gone, or damaged, which is logged."""
         try:
             return self.get(job_id)
         except NotFoundError:
@@ -380,7 +403,7 @@ class ReviewJobs:
 
     def _named(self, in_flight: _InFlight, configuration: str) -> Job | None:
         job_id = in_flight.jobs.get(configuration)
-        return self._if_readable(job_id) if job_id else None
+        return self.if_readable(job_id) if job_id else None
 
     def _name(self, in_flight: _InFlight, job: Job) -> None:
         jobs = in_flight.jobs | {_configuration(job): job.id}

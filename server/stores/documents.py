@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from server._atomic_json import previous_of, with_file_lock, write_json_atomic
+from server._atomic_json import fsync_folder, previous_of, with_file_lock, write_json_atomic
 from server.data_folder import DataFolder
 from server.stores import damage
 from server.stores.errors import (
@@ -179,6 +179,16 @@ class Documents(Generic[T]):
             if content is document.content:
                 return document
             return self._write(path, content, document.revision + 1)
+
+    def remove(self, path: Path, may_go: Callable[[T], bool]) -> bool:
+        """Remove the document if `may_go` says so of it, and say whether it is gone."""
+        with with_file_lock(path):
+            if not may_go(self._read_or_restore(path).content):
+                return False
+            previous_of(path).unlink(missing_ok=True)  # first: it must not come back without what came after
+            path.unlink()
+            fsync_folder(path.parent)
+            return True
 
     def _write(self, path: Path, content: T, revision: int) -> Document[T]:
         write_json_atomic(path, self.kind.of(content, revision).framed(), keep_previous=True)

@@ -182,7 +182,7 @@ class ModelDocuments(Generic[T]):
         with locked_model(self.data, model_id) as model_log:
             stored = self._stored(model_log, path)
             check_revision(self.kind.name, id_, stored.revision, expected)
-            self.remove_locked(model_log, id_, lambda: _unlink(path), who=who)
+            self.remove_locked(model_log, id_, lambda: unlink(path), who=who)
 
     def remove_locked(self, model_log: ActivityLog, id_: str, take_away: Callable[[], None], *, who: str) -> None:
         """Log the removal and have `take_away` do it, durably; for who holds the lock."""
@@ -277,7 +277,8 @@ def _changes(before: Stored | None, after: Stored | None) -> list[activity_log.D
     return differences(before.content, after.content)
 
 
-def _unlink(path: Path) -> None:
+def unlink(path: Path) -> None:
+    """Remove a document and its previous version, durably; what `remove_locked` is given."""
     previous_of(path).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
     fsync_folder(path.parent)
@@ -338,7 +339,7 @@ def _is_made(path: Path, entry: Entry) -> bool:
 
 def _make(model_log: ActivityLog, path: Path, entry: Entry) -> None:
     if entry.document_sha256 is None:
-        _unlink(path)
+        unlink(path)
         return
     staged = path.with_name(entry.staged) if entry.staged else None
     stored = _latest(model_log, path, entry.kind)

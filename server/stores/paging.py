@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from heapq import nlargest
 from itertools import islice
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -29,6 +30,16 @@ def ids_in(folder: Path, suffix: str = "") -> list[str]:
         return []
     ids = (name.removesuffix(suffix) for name in names if name.endswith(suffix))
     return sorted(filter(is_id, ids), reverse=True)
+
+
+def newest_in(folder: Path, suffix: str, most: int) -> tuple[list[str], int]:
+    """The newest ids as `ids_in` finds them, at most so many, and how many there are; faster than to sort them all."""
+    try:
+        names = [name for name in os.listdir(folder) if name.endswith(suffix)]  # noqa: PTH208 - half the time
+    except FileNotFoundError:
+        return [], 0
+    ids = (name.removesuffix(suffix) for name in nlargest(most, names))
+    return list(filter(is_id, ids)), len(names)
 
 
 def page_of(ids: Sequence[str], load: Callable[[str], T | None], *, limit: int, cursor: str | None) -> Page[T]:

@@ -1,10 +1,10 @@
 """A sign of life from each worker process, with what only a worker can find out about itself."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from server._atomic_json import read_json, write_json_atomic
 from server.data_folder import DataFolder
@@ -21,6 +21,17 @@ class SelfCheck(BaseModel):
     detail: str
 
 
+class Child(BaseModel):
+    """A sandbox child at work."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    pid: int
+    job_id: str | None
+    stage: str
+    since: datetime
+
+
 class Beat(BaseModel):
     """One worker process's latest sign of life."""
 
@@ -30,6 +41,7 @@ class Beat(BaseModel):
     rules: SelfCheck | None = None
     children: int = 1
     mean_job_seconds: float | None = None
+    running: list[Child] = []
 
     @property
     def is_fresh(self) -> bool:
@@ -43,12 +55,14 @@ def beat(
     rules: SelfCheck | None = None,
     children: int = 1,
     mean_job_seconds: float | None = None,
+    running: Sequence[object] = (),
 ) -> None:
     """Say that this worker process lives; call it every few seconds.
 
     `kernel` and `rules` are what a sandbox child found when it loaded them: pass the same again with
     every beat, or leave them out until they are known. `children` do jobs at the same time, in
-    `mean_job_seconds` each. Raises OSError if it cannot be written.
+    `mean_job_seconds` each; those at work now are `running`, as the sandbox tells. Raises OSError if it cannot
+    be written.
     """
     folder = DataFolder(settings.data_dir).workers
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,6 +73,7 @@ def beat(
         rules=rules,
         children=children,
         mean_job_seconds=mean_job_seconds,
+        running=[Child.model_validate(child) for child in running],
     )
     write_json_atomic(folder / f"{sign.pid}.json", sign.model_dump(mode="json"))
 
@@ -66,6 +81,11 @@ def beat(
 def last_beat(settings: Settings) -> Beat | None:
     """The latest beat of any worker process; check `is_fresh`. Removes beats of those long gone."""
     return max(_beats(settings), key=lambda sign: sign.at, default=None)
+
+
+def fresh_beats(settings: Settings) -> list[Beat]:
+    """Of the worker processes that live, the one that beat last first."""
+    return sorted((sign for sign in _beats(settings) if sign.is_fresh), key=lambda sign: sign.at, reverse=True)
 
 
 def jobs_per_second(settings: Settings) -> float | None:

@@ -199,6 +199,20 @@ def test_the_box_of_a_turned_instance_is_exact(tmp_path: Path) -> None:
     assert second["high"][1] - second["low"][1] == pytest.approx(across, abs=1e-5)
 
 
+def test_the_box_of_an_instance_lying_on_its_side_holds_its_bulge(tmp_path: Path) -> None:
+    rod = cylinder(100.0, 30.0, (0.0, -45.0, 0.0))
+    bulging = rod.cut(
+        block(100.0, 200.0, 60.0, (10.0, -100.0, -10.0)),
+        block(100.0, 200.0, 60.0, (-107.0, -100.0, -10.0)),
+        block(200.0, 100.0, 60.0, (-100.0, -100.0, -10.0)),
+    )
+    product = Product("bulging", block(60.0, 10.0, 60.0, (-30.0, -10.0, -15.0)).join(bulging))
+    lying = Product("two", components=[Placed(product), Placed(product, (0.0, 100.0, 0.0), (1.0, 0.0, 0.0), 90.0)])
+    second = bodies(reviewed_assembly(lying, tmp_path))[1]
+    assert second["low"] == pytest.approx([-30.0, 55.0, -10.0], abs=1e-5)
+    assert second["high"] == pytest.approx([30.0, 115.0, 5.0], abs=1e-5)
+
+
 def test_a_mirrored_instance_has_the_findings_of_the_mirrored_part(tmp_path: Path) -> None:
     path = tmp_path / "pair.brep"
     static("BRepTools", "BRepTools", "Write")(mirrored_pair(bracket()), str(path))

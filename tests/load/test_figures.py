@@ -70,6 +70,21 @@ def test_the_slope_is_per_hour_and_passes_over_peaks() -> None:
     assert growth(SECONDS, values, share=0, units=0).per_hour == pytest.approx(10.0, abs=0.01)
 
 
+def test_a_leak_that_half_the_run_hides_shows_over_the_whole() -> None:
+    dice = random.Random(3)
+    leak = [100 + 6 * second / SECONDS[-1] + dice.uniform(-0.5, 0.5) for second in SECONDS]
+    found = growth(SECONDS, leak, share=0, units=4.0)
+    assert found.later - found.earlier <= 4.0
+    assert not found.is_flat
+
+
+def test_what_a_run_would_notice_is_what_it_allows_by_its_length() -> None:
+    found = growth(SECONDS, [100.0] * 40, share=0, units=4.0)
+    assert found.noticed_per_hour == pytest.approx(4.0 * 3600 / 390)
+    assert grown([100.0 + 1.05 * found.noticed_per_hour * second / 3600 for second in SECONDS], share=0)
+    assert not grown([100.0 + 0.95 * found.noticed_per_hour * second / 3600 for second in SECONDS], share=0)
+
+
 def test_too_few_samples_tell_nothing() -> None:
     with pytest.raises(ValueError, match="too few"):
         growth(SECONDS[:7], [1.0] * 7, share=0, units=0)

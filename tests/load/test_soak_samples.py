@@ -5,7 +5,9 @@ import pytest
 from loadtests.soak_samples import allowed
 
 
-@pytest.mark.parametrize("series", ["API worker: resident MB", "worker: open files", "WAL MB", "temporary files"])
+@pytest.mark.parametrize(
+    "series", ["API worker: resident MB", "worker: open files", "WAL MB", "temporary files", "zombies"]
+)
 def test_what_may_not_grow_is_judged(series: str) -> None:
     assert allowed(series)
 

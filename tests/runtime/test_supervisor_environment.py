@@ -1,5 +1,6 @@
 """supervisord and supervisorctl find the data folder; no other Python is touched."""
 
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ SUPERVISORD = ["python", "/somewhere/.venv/bin/supervisord", "-c", "supervisord.
 @pytest.fixture(autouse=True)
 def no_data_dir(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAPIDDRAFT_DATA_DIR", raising=False)
+    monkeypatch.setattr(_supervisor_environment, "_log_as_json", lambda: None)  # it is for a process of its own
 
 
 def test_the_default_is_that_of_the_settings() -> None:
@@ -72,5 +74,22 @@ def test_a_folder_that_cannot_be_made_is_named_at_once(tmp_path: Path) -> None:
     environment = {**os.environ, "RAPIDDRAFT_DATA_DIR": str(tmp_path / "file" / "data")}
     said = subprocess.run([supervisord, "--version"], capture_output=True, text=True, env=environment, check=False)
     assert said.returncode == 1
-    assert said.stderr.startswith(f"The data folder {tmp_path / 'file' / 'data'} cannot be used: Not a directory.")
-    assert len(said.stderr.splitlines()) == 1
+    (line,) = (json.loads(line) for line in said.stdout.splitlines())
+    assert line["message"].startswith(f"The data folder {tmp_path / 'file' / 'data'} cannot be used: Not a directory.")
+    assert line["level"] == "CRITICAL"
+    assert not said.stderr
+
+
+@pytest.mark.parametrize("configuration", ["[supervisord]\nnodaemon=perhaps\n", "no section\n", "", None])
+def test_what_supervisord_says_of_its_configuration_is_json(configuration: str | None, tmp_path: Path) -> None:
+    file = tmp_path / "broken.conf"
+    if configuration is not None:
+        file.write_text(configuration)
+    supervisord = Path(sys.executable).with_name("supervisord")
+    environment = {**os.environ, "RAPIDDRAFT_DATA_DIR": str(tmp_path / "data")}
+    said = subprocess.run([supervisord, "-c", file], capture_output=True, text=True, env=environment, check=False)
+    assert said.returncode != 0
+    assert not said.stderr
+    lines = [json.loads(line) for line in said.stdout.splitlines()]
+    assert any(str(file) in line["message"] or "supervisord" in line["message"] for line in lines)
+    assert {line["process"] for line in lines} == {"supervisord"}

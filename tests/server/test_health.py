@@ -1,23 +1,28 @@
 """/healthz looks at nothing; /readyz names what is wrong, each thing for itself."""
 
-import shutil
+import os
+import signal
 import sqlite3
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
-from dramatiq.errors import BrokerConnectionError
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from server.main import create_app
 from server.problems import MEDIA_TYPE
 from server.services import Services
-from server.settings import Settings
+from server.settings import PROJECT_ROOT, Settings
 from server.stores import worker_heartbeat
 from server.stores.worker_heartbeat import SelfCheck, beat, last_beat, stop_beating
+from tests.waiting import until
 
 KERNEL = SelfCheck(ok=True, detail="OCP 8.0.1")
 RULES = SelfCheck(ok=True, detail="12 rules")
@@ -35,7 +40,7 @@ def wrong(client: TestClient) -> dict[str, str]:
     """What /readyz finds wrong, by name."""
     answer = client.get("/readyz")
     document: dict[str, Any] = answer.json()
-    failed = {check["name"]: check["detail"] for check in document["checks"] if not check["ok"]}
+    failed = {c["name"]: c["detail"] for c in document["checks"] if c["required"] and not c["ok"]}
     assert answer.status_code == (503 if failed or document["startup_errors"] else 200)
     if answer.status_code == 503:
         assert answer.headers["content-type"] == MEDIA_TYPE
@@ -48,7 +53,7 @@ def test_ready(ready: TestClient) -> None:
     document = ready.get("/readyz").json()
     assert document["ready"] is True
     details = {check["name"]: check["detail"] for check in document["checks"]}
-    assert set(details) == {"data folder", "documents", "queue", "worker", "kernel", "rules"}
+    assert set(details) == {"data folder", "documents", "queue", "worker", "kernel", "rules", "cache"}
     assert details["kernel"] == "OCP 8.0.1"
 
 
@@ -56,43 +61,109 @@ def test_no_worker(anonymous: TestClient) -> None:
     assert set(wrong(anonymous)) == {"worker", "kernel", "rules"}
 
 
-def test_a_worker_that_went_silent(ready: TestClient) -> None:
-    later = datetime.now(UTC) + timedelta(seconds=60)
-    with mock.patch.object(worker_heartbeat, "datetime", mock.Mock(now=lambda _zone: later)):
-        assert set(wrong(ready)) == {"worker"}
-    assert wrong(ready) == {}
-
-
 def test_a_worker_that_was_stopped(ready: TestClient, settings: Settings) -> None:
     stop_beating(settings)
     assert "worker" in wrong(ready)
 
 
-def test_a_kernel_that_does_not_load(ready: TestClient, settings: Settings) -> None:
-    beat(settings, kernel=SelfCheck(ok=False, detail="libGL.so.1 is missing"), rules=RULES)
-    assert wrong(ready) == {"kernel": "libGL.so.1 is missing"}
+@pytest.fixture
+def start_worker(services: Services) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
+    """Starts a real worker on the services' data folder, with settings, and waits for its first sign of life."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(**settings: str) -> "subprocess.Popen[bytes]":
+        environment = {**os.environ, "RAPIDDRAFT_DATA_DIR": str(services.data.root), **settings}
+        command = [sys.executable, "-m", "workers"]
+        started.append(subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, stdout=subprocess.DEVNULL))
+        until(lambda: last_beat(services.settings), "it gives a sign of life", 60)
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
 
 
-def test_bad_rules(ready: TestClient, settings: Settings) -> None:
-    beat(settings, kernel=KERNEL, rules=SelfCheck(ok=False, detail="milling.toml, line 3"))
-    assert wrong(ready) == {"rules": "milling.toml, line 3"}
+Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
-def test_data_folder_gone(ready: TestClient, services: Services) -> None:
-    shutil.rmtree(services.data.uploads)
-    assert set(wrong(ready)) == {"data folder"}
+def test_a_worker_that_stands_still(anonymous: TestClient, start_worker: Start) -> None:
+    worker = start_worker()
+    assert wrong(anonymous) == {}
+    worker.send_signal(signal.SIGSTOP)
+    with mock.patch.object(worker_heartbeat, "STALE_AFTER", timedelta(seconds=4)):
+        until(lambda: wrong(anonymous), "it is missed")
+        assert set(wrong(anonymous)) == {"worker"}
+        assert wrong(anonymous)["worker"].startswith("no sign of life since 20")
+        worker.send_signal(signal.SIGCONT)
+        until(lambda: not wrong(anonymous), "it is back")
 
 
-def test_disk_nearly_full(ready: TestClient) -> None:
-    with mock.patch("server.api.health.shutil.disk_usage", return_value=mock.Mock(free=1000)):
-        assert wrong(ready)["data folder"].startswith("1,000 bytes free")
+@pytest.mark.skipif(find_spec("OCC") is not None, reason="pythonocc-core is installed")
+def test_a_kernel_that_does_not_load(anonymous: TestClient, start_worker: Start) -> None:
+    start_worker(RAPIDDRAFT_KERNEL="occ")
+    failed = wrong(anonymous)
+    assert set(failed) == {"kernel"}
+    assert "OCC" in failed["kernel"]
 
 
-def test_queue_unreadable(ready: TestClient, services: Services) -> None:
-    assert services.broker is not None
-    lost = BrokerConnectionError("the file was replaced")  # type: ignore[no-untyped-call]
-    with mock.patch.object(services.broker.storage, "counts", side_effect=lost):
-        assert wrong(ready) == {"queue": "the file was replaced"}
+def test_rules_of_a_shop_that_are_faulty(anonymous: TestClient, start_worker: Start, tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_text('process = "cnc_milling"\n[[overrides]]\nid = "hole-dept"\n')
+    start_worker(RAPIDDRAFT_RULES_DIR=str(tmp_path / "shop.toml"))
+    failed = wrong(anonymous)
+    assert set(failed) == {"rules"}
+    assert "shop.toml" in failed["rules"]
+
+
+@pytest.mark.parametrize("folder", ["uploads", "models", "jobs", "run"])
+def test_a_folder_that_cannot_be_written_to(ready: TestClient, services: Services, folder: str) -> None:
+    path = services.data.root / folder
+    path.rename(path.with_name("gone"))
+    assert wrong(ready)["data folder"] == f"{folder} is not writable: No such file or directory"
+    path.write_text("a file is in the way")
+    assert wrong(ready)["data folder"] == f"{folder} is not writable: Not a directory"
+    path.unlink()
+    path.with_name("gone").rename(path)
+    assert wrong(ready) == {}
+
+
+def test_a_disk_too_small_for_what_may_be_uploaded(settings: Settings) -> None:
+    greedy = settings.model_copy(update={"max_upload_bytes": 1 << 60})
+    with TestClient(create_app(greedy)) as client:
+        beat(settings, kernel=KERNEL, rules=RULES)
+        assert "the largest upload and the queue's reserve need 1,152,921," in wrong(client)["data folder"]
+
+
+def test_a_queue_file_that_was_replaced(ready: TestClient, services: Services) -> None:
+    other = services.data.queue.with_name("other")
+    other.write_bytes(b"nothing of a queue " * 1000)
+    other.replace(services.data.queue)
+    assert set(wrong(ready)) == {"queue"}
+
+
+def test_damaged_documents(client: TestClient, services: Services, settings: Settings, model_id: str) -> None:
+    beat(settings, kernel=KERNEL, rules=RULES)
+    (services.data.model(model_id) / "model.json").write_text("{damaged")
+    assert client.get(f"/api/models/{model_id}").status_code == 200  # made again from the log
+    assert wrong(client) == {}
+    [documents] = [c["detail"] for c in client.get("/readyz").json()["checks"] if c["name"] == "documents"]
+    assert documents == "1 damaged and restored; see the folder damaged"
+
+    job = services.jobs.create(model_id, "cnc_milling", "default", request_id="r", identity="admin")
+    (services.data.jobs / f"{job.id}.json").write_text("{damaged")
+    services.jobs.if_readable(job.id)
+    assert wrong(client)["documents"].startswith(f"damaged and not restored: jobs/{job.id}.json; see")
+    for note in services.data.damaged.glob("*.json"):
+        note.unlink()
+    assert wrong(client) == {}
+
+
+def test_a_cache_that_cannot_be_written_to_is_reported_and_no_more(ready: TestClient, services: Services) -> None:
+    services.data.cache.write_text("a file is in the way")
+    answer = ready.get("/readyz")
+    assert (answer.status_code, answer.json()["ready"]) == (200, True)
+    [cache] = [check for check in answer.json()["checks"] if not check["required"]]
+    assert (cache["ok"], cache["detail"]) == (False, "not writable: Not a directory; nothing is kept")
 
 
 def test_a_foreign_queue_file_is_named_and_left_alone(settings: Settings) -> None:

@@ -206,34 +206,6 @@ def test_access_log(client: TestClient, anonymous: TestClient, lines: list[loggi
     assert [line.__dict__["identity"] for line in lines if line.name == "access"] == ["anonymous"]
 
 
-def test_metrics_count_by_route_template(client: TestClient, model_id: str) -> None:
-    client.get(f"/api/models/{model_id}")
-    client.get("/api/models/whatever/else/there/is")
-    text = client.get("/metrics").text
-    count = 'rapiddraft_http_requests_total{method="GET",route="/api/models/{model_id}",status="200"}'
-    assert count in text
-    assert 'route="unmatched",status="404"' in text
-    assert model_id not in text
-    assert "rapiddraft_http_request_seconds_bucket" in text
-
-
-def test_metrics_of_all_processes(tmp_path: Path) -> None:
-    program = """
-import os, sys
-from server.observability import metrics
-metrics.observe_request("GET", "/x", 200, 0.1)
-if os.fork():
-    os.wait()
-    sys.stdout.buffer.write(metrics.exposition())
-else:
-    metrics.observe_request("GET", "/x", 200, 0.1)
-    os._exit(0)
-"""
-    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
-    text = subprocess.check_output([sys.executable, "-c", program], env=environment, text=True)
-    assert 'rapiddraft_http_requests_total{method="GET",route="/x",status="200"} 2.0' in text
-
-
 def test_the_api_process_stays_light(tmp_path: Path) -> None:
     program = """
 import sys

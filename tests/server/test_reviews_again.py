@@ -192,11 +192,11 @@ def test_a_model_that_was_removed_is_not_answered_and_its_successor_is_another(
 ) -> None:
     run = f"/api/models/{model_id}/analysis-runs/{kept().id}"
     assert client.get(run).status_code == 200
-    assert any(services.data.cache.iterdir())
+    assert any(services.data.cache.glob("[!.]*"))
     client.delete(f"/api/models/{model_id}")
     assert ask().status_code == client.get(run).status_code == 404
     assert client.get(run, headers={"If-None-Match": "*"}).status_code == 404
-    assert list(services.data.cache.iterdir()) == []
+    assert list(services.data.cache.glob("[!.]*")) == []
     uploaded = client.post("/api/models?name=bracket.step", content=STEP).json()["id"]
     assert ask(model=uploaded).headers["cache-status"] == MISS
 

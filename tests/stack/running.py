@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import psutil
 
+from loadtests.stopping import ending_with_this
 from tests.waiting import is_running, until
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -49,6 +50,7 @@ class Stack:
                 env=self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                preexec_fn=ending_with_this(),
             )
 
     def wait_until_ready(self) -> None:

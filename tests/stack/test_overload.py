@@ -1,45 +1,17 @@
 """More reviews at once than the queue takes: some are accepted and all of these end, others are told when to ask."""
 
-import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.stack.queue_watch import most_in_queue
 from tests.stack.running import SAMPLE, Stack, running_stack
-from workers import actors
-from workers.file_broker import FileBroker
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 
 BOUND = 4
 AT_ONCE = 16
-
-
-@contextmanager
-def most_in_queue(data: Path) -> Iterator[list[int]]:
-    """How many messages were in the queue at most, once the block is left."""
-    broker = FileBroker(data / "queue.sqlite3")
-    broker.declare_queue(actors.QUEUE)
-    counted: list[int] = []
-    stop = threading.Event()
-
-    def count() -> None:
-        while not stop.wait(0.002):
-            counted.append(len(broker.message_ids(actors.QUEUE)))
-
-    thread = threading.Thread(target=count)
-    thread.start()
-    most: list[int] = []
-    try:
-        yield most
-    finally:
-        stop.set()
-        thread.join()
-        broker.close()
-        most.append(max(counted))
 
 
 def copies(stack: Stack, folder: Path) -> list[str]:

@@ -31,7 +31,7 @@ def add(runs: AnalysisRuns, model_id: str) -> str:
 
 
 def entries(data: DataFolder) -> list[str]:
-    return sorted(path.name for path in data.cache.glob("*"))
+    return sorted(path.name for path in data.cache.glob("[!.]*"))
 
 
 def test_what_was_added_is_sent_without_being_read(data: DataFolder, runs: AnalysisRuns) -> None:

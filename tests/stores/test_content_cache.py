@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from workers.content_cache import ContentCache, Entry
 
-ROOM = 2_000
+ROOM, NINE_TENTHS = 2_000, 1_800
 CHECKSUM = 32
 # Entries of which some fill the room to the last byte, and some are one too many.
 SIZES = st.sampled_from([size - CHECKSUM for size in (CHECKSUM, 500, 1000, 1001, ROOM)])
@@ -32,6 +33,7 @@ class CacheAsADictionary(RuleBasedStateMachine):
         self.folder = TemporaryDirectory()
         self.cache = ContentCache(Path(self.folder.name) / "cache", ROOM)
         self.expected: OrderedDict[str, bytes] = OrderedDict()
+        self.counted = 0  # with what was removed since the cache last looked
 
     def teardown(self) -> None:
         self.folder.cleanup()
@@ -39,10 +41,17 @@ class CacheAsADictionary(RuleBasedStateMachine):
     @rule(key=KEYS, content=CONTENTS)
     def put(self, key: str, content: bytes) -> None:
         self.cache.put(key, content)
+        self.counted += len(content) + CHECKSUM
+        if key in self.expected:
+            self.counted -= len(self.expected.pop(key)) + CHECKSUM
+        if self.counted > ROOM:
+            while self.expected and self.bytes_kept() + len(content) + CHECKSUM > NINE_TENTHS:
+                self.expected.popitem(last=False)
+            self.counted = self.bytes_kept() + len(content) + CHECKSUM
         self.expected[key] = content
-        self.expected.move_to_end(key)
-        while sum(len(kept) + CHECKSUM for kept in self.expected.values()) > ROOM:
-            self.expected.popitem(last=False)
+
+    def bytes_kept(self) -> int:
+        return sum(len(kept) + CHECKSUM for kept in self.expected.values())
 
     @rule(key=KEYS, content=st.just(b"x" * (ROOM - CHECKSUM + 1)))
     def put_too_much(self, key: str, content: bytes) -> None:
@@ -77,9 +86,15 @@ class CacheAsADictionary(RuleBasedStateMachine):
 
     @invariant()
     def bound_is_kept(self) -> None:
-        files = list(self.cache.folder.iterdir()) if self.cache.folder.exists() else []
+        files = entries(self.cache)
         assert sum(file.stat().st_size for file in files) <= ROOM
         assert {file.name for file in files} == set(self.expected)
+
+
+def entries(cache: ContentCache) -> list[Path]:
+    """What is in the folder, but for the total and its lock."""
+    files = cache.folder.iterdir() if cache.folder.exists() else ()
+    return [file for file in files if not file.name.startswith(".total")]
 
 
 TestCacheAsADictionary = CacheAsADictionary.TestCase
@@ -113,7 +128,7 @@ def test_an_entry_that_could_not_be_made_is_not_there(tmp_path: Path) -> None:
         entry.write(b"half")
         _ = 1 / 0
     assert cache.get("key") is None
-    assert list(cache.folder.iterdir()) == []
+    assert entries(cache) == []
 
 
 def test_an_entry_is_given_up_when_it_grows_too_large(tmp_path: Path) -> None:
@@ -123,7 +138,7 @@ def test_an_entry_is_given_up_when_it_grows_too_large(tmp_path: Path) -> None:
             entry.write(piece)
             written.append(piece)
     assert written == [b"x" * 60]
-    assert list(cache.folder.iterdir()) == []
+    assert entries(cache) == []
 
 
 @pytest.mark.parametrize("key", ["", "../key", ".key", "a/b", "x" * 201, "a\nb"])
@@ -144,7 +159,7 @@ def test_a_full_disk_is_a_miss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     cache.put("other", b"content")
     assert cache.get("key") == b"before"
     assert cache.get("other") is None
-    assert [file.name for file in cache.folder.iterdir()] == ["key"]
+    assert [file.name for file in entries(cache)] == ["key"]
 
 
 def test_an_entry_that_goes_while_it_is_read_is_read_to_its_end(tmp_path: Path) -> None:
@@ -170,7 +185,71 @@ def test_what_a_killed_writer_left_goes_in_time(tmp_path: Path) -> None:
         left.write_bytes(b"half")
     os.utime(old, (time.time() - 3600,) * 2)
     cache.put("other", b"content")
-    assert sorted(file.name for file in cache.folder.iterdir()) == [new.name, "key", "other"]
+    assert old.exists()  # nobody looks that often
+    total = cache.folder / ".total"
+    looked, counted = total.read_text().split()
+    total.write_text(f"{float(looked) - 3600} {counted}")
+    cache.put("third", b"content")
+    assert sorted(file.name for file in entries(cache)) == [new.name, "key", "other", "third"]
+
+
+def test_keeping_an_entry_looks_at_all_of_them_seldom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks, real = 0, os.scandir
+
+    def counted(folder: Path) -> object:
+        nonlocal looks
+        looks += 1
+        return real(folder)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    for number in range(1000):  # a cache each time, as every child has its own; ten times what there is room for
+        ContentCache(tmp_path / "cache", 10_000).put(f"key-{number}", b"x" * 68)
+    assert looks <= 100
+    assert 90 <= len(entries(ContentCache(tmp_path / "cache", 10_000))) <= 100
+
+
+@pytest.mark.parametrize("noted", [None, "", "half", "1e9999 12", "-5 0"])
+def test_a_total_that_is_lost_is_counted_again(tmp_path: Path, noted: str | None) -> None:
+    cache = ContentCache(tmp_path / "cache", 10_000)
+    for number in range(90):
+        cache.put(f"key-{number}", b"x" * 68)
+    total = cache.folder / ".total"
+    total.unlink()
+    if noted is not None:
+        total.write_text(noted)
+    cache.put("more", b"x" * 5_000)
+    assert sum(file.stat().st_size for file in entries(cache)) <= 9_000
+    assert cache.get("more") and cache.get("key-89") and not cache.get("key-0")
+
+
+PUTTER = """
+import sys
+from pathlib import Path
+from workers.content_cache import ContentCache
+
+for number in range(int(sys.argv[3])):
+    ContentCache(Path(sys.argv[1]) / "cache", 10_000).put(f"{sys.argv[2]}-{number}", b"x" * (number % 5 * 500))
+"""
+
+
+def test_the_bound_is_kept_while_several_put_at_once_and_one_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PUTTER, str(tmp_path)]
+    often = ["1000000", "300", "300", "300"]
+    processes = [subprocess.Popen([*command, f"putter{number}", times]) for number, times in enumerate(often)]
+    cache, most = ContentCache(tmp_path / "cache", 10_000), 0
+    while any(process.poll() is None for process in processes):
+        kept = [file for file in entries(cache) if not file.name.startswith(".")]
+        sizes = 0
+        for file in kept:
+            with suppress(FileNotFoundError):
+                sizes += file.stat().st_size
+        most = max(most, sizes)
+        if sizes > 5_000:
+            processes[0].kill()
+    assert [process.wait() for process in processes] == [-signal.SIGKILL, 0, 0, 0]
+    # Put while these were listed and looked at: a few at most.
+    assert most <= 10_000 + 3 * 2_032
+    assert sum(file.stat().st_size for file in entries(cache) if not file.name.startswith(".")) <= 10_000
 
 
 FILLER = """
@@ -212,7 +291,7 @@ def test_of_several_processes_that_miss_at_once_one_fills(tmp_path: Path) -> Non
         go(process)
     said = [process.communicate(timeout=60)[0] for process in processes]
     assert sorted(said) == ["b'content'\n"] * 5 + ["filling\nb'content'\n"]
-    assert [file.name for file in (tmp_path / "cache").iterdir()] == ["key"]
+    assert [file.name for file in entries(cache_in(tmp_path))] == ["key"]
 
 
 def test_a_filler_that_is_killed_gives_way_to_the_next(tmp_path: Path) -> None:

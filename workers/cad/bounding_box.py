@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from workers.cad.binding import module, static
+from workers.cad.elementary import ends_in_planes
 from workers.cad.part import Floats, Mesh, Surface
 from workers.cad.topology import FaceGeometry
 
@@ -18,8 +19,9 @@ def exact_box(geometry: FaceGeometry, mesh: Mesh) -> tuple[Floats, Floats]:
     low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
     reach = 2 * mesh.deflection
     corners = mesh.vertices[mesh.triangles]
-    near = (corners.min(axis=1) < low + reach).any(axis=1) | (corners.max(axis=1) > high - reach).any(axis=1)
-    near_faces = np.unique(mesh.face[near])
+    near = (corners.min(axis=1) < low + reach) | (corners.max(axis=1) > high - reach)
+    near &= ~ends_in_planes(geometry.kind, geometry.axis)[mesh.face]
+    near_faces = np.unique(mesh.face[near.any(axis=1)])
     for face in near_faces[geometry.kind[near_faces] != Surface.PLANE]:
         face_low, face_high = box_of_face(geometry.shapes[face])
         low, high = np.minimum(low, face_low), np.maximum(high, face_high)

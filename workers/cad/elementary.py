@@ -3,11 +3,13 @@
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workers.cad.part import Floats, Ints, Part, Surface
 
 # The middle of a triangle's edge may lie deeper than its centroid, where half the edges of a strip are straight.
 FROM_CENTROIDS = 1.5
+ALONG_A_SIDE = 1 - 1e-12  # cosine
 
 
 class Surfaces(Protocol):
@@ -30,7 +32,16 @@ class Surfaces(Protocol):
 
 
 def elementary_normals(surfaces: Surfaces, face: Ints, point: Floats) -> Floats:
-    """(m, 3) outward normals of planes, cylinders, cones, spheres and tori `face` at `point`s on them."""
+    """(m, 3) outward normals of planes, cylinders, cones, spheres and tori `face` at `point`s on them, else 0."""
+    kind = surfaces.kind[face]
+    normals = np.where((kind == Surface.PLANE)[:, None], surfaces.axis[face], 0.0)
+    round_ = np.flatnonzero((kind != Surface.PLANE) & (kind != Surface.FREEFORM))
+    if len(round_):
+        normals[round_] = _round_normals(surfaces, face[round_], point[round_])
+    return normals
+
+
+def _round_normals(surfaces: Surfaces, face: Ints, point: Floats) -> Floats:
     kind, axis, sign = surfaces.kind[face], surfaces.axis[face], surfaces.sign[face][:, None]
     offset = point - surfaces.origin[face]
     along = np.einsum("ij,ij->i", offset, axis)[:, None] * axis
@@ -39,12 +50,8 @@ def elementary_normals(surfaces: Surfaces, face: Ints, point: Floats) -> Floats:
     tube = unit(offset - radial * surfaces.radius[face][:, None])
     return np.asarray(
         np.select(
+            [kind[:, None] == k for k in (Surface.CYLINDER, Surface.CONE, Surface.SPHERE, Surface.TORUS)],
             [
-                kind[:, None] == k
-                for k in (Surface.PLANE, Surface.CYLINDER, Surface.CONE, Surface.SPHERE, Surface.TORUS)
-            ],
-            [
-                axis,
                 radial * sign,
                 (radial * np.cos(slope) - axis * np.sin(slope)) * sign,
                 unit(offset) * sign,
@@ -77,6 +84,16 @@ def distances(surfaces: Surfaces, face: Ints, point: Floats) -> Floats:
     )
 
 
+def ends_in_planes(kind: Ints, along: Floats) -> NDArray[np.bool_]:
+    """(n, 3) whether each face is the wall of a hole or a shaft that enters each side of a box squarely.
+
+    Such a wall ends there in a plane, where the mesh is exact, or at a face that reaches as far. `along` is what the
+    faces' axes have along the sides.
+    """
+    straight = np.isin(kind, (Surface.CYLINDER, Surface.CONE))[:, None]
+    return np.asarray(straight & (np.abs(along) > ALONG_A_SIDE))
+
+
 def sag_of_faces(part: Part) -> Floats:
     """(n_faces,) mm by which the mesh of each elementary face stands off its surface, at most."""
     sag = np.zeros(len(part.faces))
@@ -88,6 +105,16 @@ def cross(first: Floats, second: Floats) -> Floats:
     """(3,) the cross product of two single vectors; numpy's takes ten times as long for so little."""
     (a, b, c), (d, e, f) = first.tolist(), second.tolist()
     return np.array([b * f - c * e, c * d - a * f, a * e - b * d])
+
+
+def distinct_rows(rows: Floats) -> tuple[Floats, Ints]:
+    """((k, 3) the rows that differ, in order, (n,) which of them each is); numpy.unique takes longer for a few."""
+    order = np.lexsort(rows.T[::-1])
+    ordered = rows[order]
+    is_new = np.append(np.ones(min(1, len(rows)), dtype=bool), (ordered[1:] != ordered[:-1]).any(axis=1))
+    number = np.empty(len(rows), dtype=np.int64)
+    number[order] = np.cumsum(is_new) - 1
+    return ordered[is_new], number
 
 
 def unit(vectors: Floats) -> Floats:

@@ -15,7 +15,7 @@ from workers.cad.explore import explore
 from workers.cad.heal import SEWING_MM, sewn_solids
 from workers.cad.iges import read_iges
 from workers.cad.part import Ints
-from workers.cad.placement import placed, placement_of
+from workers.cad.placement import placed, placement_of, turned
 from workers.cad.read_mesh import read_mesh
 from workers.cad.read_solid import Origin, ReadSolid, read_solid, sane_diagonal
 from workers.cad.reading import Body, Component, Reading, unplaced
@@ -123,7 +123,7 @@ def _body(solid: FoundSolid, first: FoundSolid, read: ReadSolid, part: int) -> B
     placement = placement_of(move)
     moved = [face.Moved(move) for face in read.geometry.shapes]
     mesh = replace(read.part.mesh, vertices=placed(placement, read.part.mesh.vertices))
-    low, high = exact_box(replace(read.geometry, shapes=moved), mesh)
+    low, high = exact_box(replace(read.geometry, shapes=moved, axis=turned(placement, read.geometry.axis)), mesh)
     return Body(part, placement, solid.faces, low, high)
 
 

@@ -90,7 +90,7 @@ def _targets(part: Part, samples: Samples) -> _Targets:
 
 def _shrink(points: Floats, inward: Floats, radius: Floats, targets: Floats) -> tuple[Floats, Ints]:
     """((n,) radius of each ball, (n,) target that it touches, -1 where it kept its first radius)."""
-    tree = KDTree(targets, leafsize=40, balanced_tree=False)
+    tree = KDTree(targets, leafsize=64, balanced_tree=False)
     radius, contact = radius.copy(), np.full(len(points), -1, dtype=np.int64)
     moving = np.flatnonzero(radius > 0)
     for _ in range(ROUNDS):

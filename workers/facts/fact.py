@@ -2,8 +2,8 @@
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -33,7 +33,7 @@ class Fact:
 
     def as_dict(self) -> dict[str, Any]:
         """The fact as it stands in the review's result."""
-        return asdict(self)
+        return vars(self).copy()
 
 
 def attempted(measure: Callable[[], Fact]) -> Fact:
@@ -51,8 +51,8 @@ def attempted(measure: Callable[[], Fact]) -> Fact:
 def _is_finite(value: Any) -> bool:  # noqa: ANN401 - whatever a fact holds
     if isinstance(value, np.ndarray):
         return bool(np.isfinite(value).all())
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return all(_is_finite(item) for item in value.values())
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, list | tuple):
         return all(_is_finite(item) for item in value)
     return not isinstance(value, float | np.floating) or math.isfinite(value)

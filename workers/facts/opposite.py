@@ -102,10 +102,9 @@ def _pairs(part: Part, samples: Samples, target: Ints, distance: Floats, through
         return []
     low, high = np.minimum(samples.face, target), np.maximum(samples.face, target)
     key = low * (len(part.faces) + 1) + high
-    order = np.lexsort((distance, key))
-    _, first, counts = np.unique(key[order], return_index=True, return_counts=True)
-    enough = (counts >= LEAST_RAYS) & ~_is_wedge(part, low[order[first]], high[order[first]], through)
-    best, counts = order[first[enough]], counts[enough]
+    best, counts = _least_of_each(key, distance)
+    enough = (counts >= LEAST_RAYS) & ~_is_wedge(part, low[best], high[best], through)
+    best, counts = best[enough], counts[enough]
     exact = exact_distances(part.faces, samples.face[best], target[best], through)
     # A distance between the whole surfaces need not be the one between the trimmed faces.
     error = mesh_error(part)
@@ -118,6 +117,16 @@ def _pairs(part: Part, samples: Samples, target: Ints, distance: Floats, through
     spans.sort(key=_narrowest_first)
     spans = [_by_the_kernel(part, s, through, error) for s in spans[:CONFIRM_NARROWEST]] + spans[CONFIRM_NARROWEST:]
     return sorted(_without_mesh_noise(spans, error), key=_narrowest_first)
+
+
+def _least_of_each(key: Ints, distance: Floats) -> tuple[Ints, Ints]:
+    """((k,) the first with the least distance of each distinct key, ascending, (k,) how many have that key)."""
+    order = np.argsort(key, kind="stable")
+    ordered = distance[order]
+    begin = np.flatnonzero(np.diff(key[order], prepend=-1))
+    counts = np.diff(begin, append=len(key))
+    is_least = np.flatnonzero(ordered == np.repeat(np.minimum.reduceat(ordered, begin), counts))
+    return order[is_least[np.searchsorted(is_least, begin)]], counts
 
 
 def _is_wedge(part: Part, low: Ints, high: Ints, through: Through) -> Bools:

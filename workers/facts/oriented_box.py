@@ -5,14 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
-from workers.cad.elementary import cross
+from workers.cad.elementary import cross, ends_in_planes
 from workers.cad.part import Floats, Part, Surface
 from workers.facts.frames import own_directions, principal_axes
 
 # Of the part's own directions and of the hull's sides, so many of the largest are tried as a side of the box.
 OWN_DIRECTIONS = 20
 HULL_SIDES = 12
-ALONG_AN_AXIS = 1 - 1e-12
 # A box turned by this sine is off by less than the file's own rounding. The cosine cannot tell: it is 1 long before.
 OFF_AXIS = 1e-10
 
@@ -96,10 +95,8 @@ def _exact_extent(part: Part, frame: Floats, middle: Floats) -> tuple[Floats, Fl
     corners = heights[mesh.triangles]
     reach = 2 * mesh.deflection
     near = (corners.min(axis=1) < low + reach) | (corners.max(axis=1) > high - reach)
-    # The walls of a hole that enters square to the box end in a plane, where the mesh is exact.
-    straight = np.isin(part.faces.kind, (Surface.CYLINDER, Surface.CONE))[:, None]
-    ends = straight & (np.abs(part.faces.axis @ frame.T) > ALONG_AN_AXIS)
-    for face in np.unique(mesh.face[(near & ~ends[mesh.face]).any(axis=1)]):
+    near &= ~ends_in_planes(part.faces.kind, part.faces.axis @ frame.T)[mesh.face]
+    for face in np.unique(mesh.face[near.any(axis=1)]):
         if part.faces.kind[face] == Surface.PLANE:
             continue
         found = part.wall_probe.extent(int(face), frame)

@@ -32,9 +32,13 @@ class RayScene:
 
     def is_free(self, points: Floats, direction: Floats) -> Bools:
         """(n,) whether the ray from each point along one `direction` meets nothing."""
+        return self.are_free(points, direction.reshape(-1, 3))
+
+    def are_free(self, points: Floats, directions: Floats) -> Bools:
+        """(n,) whether each ray meets nothing; `directions` are as many as `points`, or one for all."""
         if not len(points):
             return np.zeros(0, dtype=bool)
-        along = direction.astype(np.float32).reshape(-1, 3)
+        along = directions.astype(np.float32)
         hit = np.asarray(self._scene.run(self._local(points), along, query="OCCLUDED"), dtype=np.int64)
         return np.asarray(hit == _MISSED)
 

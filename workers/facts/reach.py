@@ -17,6 +17,7 @@ OWN_DIRECTIONS = 12
 # Where none of those leads, so many directions all around are tried, each that often.
 ALL_AROUND = 200
 HIDDEN_SAMPLES = 2_000
+RAYS_AT_ONCE = 2_000
 # A wall may lean so much against the direction (the sine of the angle) and still count as parallel to it, and so
 # much more where that hides no more than this of it: lettering square to a drafted wall, say.
 PARALLEL = 1e-3
@@ -107,7 +108,8 @@ def _is_reached(scene: RayScene, samples: Samples, lifted: Floats, direction: Fl
     toward = samples.normals @ direction
     faces_it = toward > -np.maximum(PARALLEL, leaning)
     leans = faces_it & (toward < -PARALLEL)
-    start = lifted + np.where(leans, HIDDEN_MM, 0.0)[:, None] * samples.normals
+    start = lifted.copy() if leans.any() else lifted
+    start[leans] += HIDDEN_MM * samples.normals[leans]
     free = np.zeros(len(samples), dtype=bool)
     free[faces_it] = scene.is_free(start[faces_it], direction)
     return free
@@ -134,9 +136,13 @@ def _from_all_around(scene: RayScene, samples: Samples, lifted: Floats, free: Bo
     tried = hidden[:: max(1, len(hidden) // HIDDEN_SAMPLES)]
     some = Samples(samples.points[tried], samples.normals[tried], samples.face[tried])
     reached = np.zeros(len(tried), dtype=bool)
-    for direction in _all_around() @ frame:
-        left = np.flatnonzero(~reached & (some.normals @ direction > PARALLEL))
-        reached[left] = scene.is_free(lifted[tried[left]], direction)
+    directions = _all_around() @ frame
+    while len(directions) and not reached.all():
+        left = np.flatnonzero(~reached)
+        several, directions = np.split(directions, [max(1, RAYS_AT_ONCE // len(left))])
+        sample, along = np.nonzero(some.normals[left] @ several.T > PARALLEL)
+        free = scene.are_free(lifted[tried[left[sample]]], several[along])
+        reached[left[sample[free]]] = True
     result = np.zeros(len(samples), dtype=bool)
     result[tried] = reached
     return result

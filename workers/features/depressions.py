@@ -1,10 +1,11 @@
 """Pockets, slots and steps: faces joined at concave edges, told apart by the directions in which they are open."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from workers.cad.elementary import cross
+from workers.cad.elementary import cross, distinct_rows
 from workers.cad.part import Bend, Floats, Surface
 from workers.features.crossing import crossing_channels, runs_along
 from workers.features.enclosure import openness
@@ -36,6 +37,11 @@ class Surroundings:
     boss_edges: set[int]  # where a boss stands on a floor: not crossed
     boss_feet: set[int]  # the fillets there
     concave_fillets: set[int]
+
+    @cached_property
+    def borders(self) -> set[int]:
+        """Faces that no depression goes on to."""
+        return self.holes | self.mouth_breaks | self.boss_feet
 
 
 def find_depressions(graph: FaceGraph, around: Surroundings) -> list[Feature]:
@@ -86,7 +92,7 @@ def _starts_depression(graph: FaceGraph, face: int, around: Surroundings) -> boo
 
 def _joined(graph: FaceGraph, around: Surroundings, edge: int, face: int, other: int) -> bool:
     """Whether a depression goes on from `face` to `other` across `edge`."""
-    if other in around.holes | around.mouth_breaks | around.boss_feet or other in graph.on_hull:
+    if other in around.borders or other in graph.on_hull:
         return False
     if edge in around.boss_edges or face in around.boss_feet:
         return False
@@ -223,7 +229,7 @@ def _free(walls: tuple[Floats, Floats], candidates: Floats, overhang: float) -> 
     """
     if not len(candidates):
         return candidates
-    candidates = np.unique(np.round(candidates, 9), axis=0)
+    candidates, _ = distinct_rows(np.round(candidates, 9))
     normals, areas = walls
     against = (candidates @ normals.T < -LEAN) @ areas
     return np.asarray(candidates[against <= overhang * areas.sum()])
@@ -244,8 +250,8 @@ def _member_normals(graph: FaceGraph, members: list[int]) -> tuple[Floats, Float
     """(k, 3) outward normals that occur on the feature, and (k,) mm2 of each."""
     mesh = graph.part.mesh
     of_members = graph.triangles_of(members)
-    normals, index = np.unique(np.round(mesh.normals[of_members], 3), axis=0, return_inverse=True)
-    areas = np.bincount(index.ravel(), weights=mesh.areas[of_members], minlength=len(normals))
+    normals, index = distinct_rows(np.round(mesh.normals[of_members], 3))
+    areas = np.bincount(index, weights=mesh.areas[of_members], minlength=len(normals))
     return normals, np.asarray(areas, dtype=float)
 
 

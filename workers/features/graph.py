@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from workers.cad.elementary import sag_of_faces
+from workers.cad.elementary import distinct_rows, sag_of_faces
 from workers.cad.part import Bend, Curve, Ints, Part, Surface
 from workers.facts.rays import RayScene
 from workers.features.extremes import surface_extremes
@@ -40,12 +40,16 @@ class FaceGraph:
         first, second = self.pairs[edge]
         return second if first == face else first
 
-    def neighbours(self, face: int) -> Iterable[tuple[int, int]]:
+    def neighbours(self, face: int) -> list[tuple[int, int]]:
         """(edge, other face) around `face`, seams and open borders left out."""
-        for edge in self.part.edges_of_face[face]:
-            other = self.other(edge, face)
-            if other >= 0 and other != face:
-                yield edge, other
+        return self._neighbours[face]
+
+    @cached_property
+    def _neighbours(self) -> list[list[tuple[int, int]]]:
+        return [
+            [(edge, other) for edge in edges if (other := self.other(edge, face)) not in (-1, face)]
+            for face, edges in enumerate(self.part.edges_of_face)
+        ]
 
     def is_concave(self, edge: int) -> bool:
         """Whether material fills more than half of the space around `edge`; along a fillet, by its curvature."""
@@ -87,17 +91,20 @@ class FaceGraph:
         """Planes with the whole part on one side: the skin of the stock."""
         planes = np.flatnonzero(self.faces.kind == Surface.PLANE)
         normals = self.faces.axis[planes]
-        unique, inverse = np.unique(np.round(normals, 6), axis=0, return_inverse=True)
+        unique, inverse = distinct_rows(np.round(normals, 6))
         reach = np.array([(self.part.mesh.vertices @ normal).max() for normal in unique])
         height = np.einsum("ij,ij->i", normals, self.faces.origin[planes])
         slack = 1e-4 * self.part.diagonal
-        return set(planes[height >= reach[inverse.ravel()] - slack].tolist())
+        return set(planes[height >= reach[inverse] - slack].tolist())
 
     @cached_property
     def vertices_of_face(self) -> list[np.ndarray]:
         """Per face, (k, 3) tessellation vertices."""
         mesh = self.part.mesh
-        return [mesh.vertices[np.unique(mesh.triangles[numbers])] for numbers in self.triangles_of_face]
+        face, vertex = np.divmod(
+            np.unique(mesh.face[:, None] * len(mesh.vertices) + mesh.triangles), len(mesh.vertices)
+        )
+        return np.split(mesh.vertices[vertex], np.searchsorted(face, np.arange(1, len(self.faces))))
 
     @cached_property
     def triangles_of_face(self) -> list[Ints]:

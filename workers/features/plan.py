@@ -1,5 +1,7 @@
 """The outline of a feature seen along a direction: the smallest rectangle around it."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from workers.cad.elementary import cross
@@ -48,37 +50,39 @@ def _angles(graph: FaceGraph, edges: list[int], frame: Floats) -> list[float]:
     return sorted(set(np.round(np.arctan2(flat[:, 1], flat[:, 0]) % (np.pi / 2), 9).tolist()))
 
 
-def _arcs(
-    graph: FaceGraph, edges: list[int], direction: Floats, frame: Floats
-) -> list[tuple[Floats, float, float, float]]:
-    """(centre, radius, first angle, span) of the circular edges that are seen as arcs."""
-    found = []
-    for edge in edges:
-        if not graph.is_circle[edge]:
-            continue
-        centre, radius = graph.edges.centre[edge], float(graph.edges.radius[edge])
-        rim = [p[edge] - centre for p in (graph.edges.start, graph.edges.middle, graph.edges.end)]
-        if max(abs(float(r @ direction)) for r in rim) > 1e-6 * radius:
-            continue
-        start, middle, end = (np.arctan2(*(r @ frame)[::-1]) for r in rim)
-        half = (middle - start) % FULL_CIRCLE
-        closed = float(np.linalg.norm(rim[0] - rim[2])) < 1e-9 * radius
-        if closed:
-            found.append((centre @ frame, radius, float(start), FULL_CIRCLE))
-        elif half <= (end - start) % FULL_CIRCLE:
-            found.append((centre @ frame, radius, float(start), float((end - start) % FULL_CIRCLE)))
-        else:
-            found.append((centre @ frame, radius, float(end), float((start - end) % FULL_CIRCLE)))
-    return found
+@dataclass(frozen=True)
+class _Arcs:
+    """Circular edges that are seen as arcs."""
+
+    centre: Floats  # (k, 2) mm, in the plan
+    radius: Floats  # (k,) mm
+    first: Floats  # (k,) the angle that each starts at
+    span: Floats  # (k,)
 
 
-def _extents(plan: Floats, arcs: list[tuple[Floats, float, float, float]], angles: Floats) -> Floats:
+def _arcs(graph: FaceGraph, edges: list[int], direction: Floats, frame: Floats) -> _Arcs:
+    circles = np.array([edge for edge in edges if graph.is_circle[edge]], dtype=np.int64)
+    of = graph.edges
+    rims = np.stack([of.start[circles], of.middle[circles], of.end[circles]]) - of.centre[circles]
+    level = (np.abs(rims @ direction) <= 1e-6 * of.radius[circles]).all(axis=0)
+    circles, rims = circles[level], rims[:, level]
+    radius, seen = of.radius[circles], rims @ frame
+    start, middle, end = np.arctan2(seen[..., 1], seen[..., 0])
+    ahead = (end - start) % FULL_CIRCLE
+    closed = np.linalg.norm(rims[0] - rims[2], axis=1) < 1e-9 * radius
+    forward = closed | ((middle - start) % FULL_CIRCLE <= ahead)
+    span = np.where(closed, FULL_CIRCLE, np.where(forward, ahead, (start - end) % FULL_CIRCLE))
+    return _Arcs(of.centre[circles] @ frame, radius, np.where(forward, start, end), span)
+
+
+def _extents(plan: Floats, arcs: _Arcs, angles: Floats) -> Floats:
     """(k,) mm between the two lines square to each of the `angles` that enclose everything."""
     along = np.stack([np.cos(angles), np.sin(angles)])
     heights = plan @ along
     low, high = heights.min(axis=0), heights.max(axis=0)
-    for centre, radius, first, span in arcs:
-        middle = centre @ along
-        high = np.where((angles - first) % FULL_CIRCLE <= span, np.maximum(high, middle + radius), high)
-        low = np.where((angles + np.pi - first) % FULL_CIRCLE <= span, np.minimum(low, middle - radius), low)
+    middle, radius = arcs.centre @ along, arcs.radius[:, None]
+    first, span = arcs.first[:, None], arcs.span[:, None]
+    tops = np.where((angles - first) % FULL_CIRCLE <= span, middle + radius, -np.inf)
+    bottoms = np.where((angles + np.pi - first) % FULL_CIRCLE <= span, middle - radius, np.inf)
+    high, low = np.vstack([high, tops]).max(axis=0), np.vstack([low, bottoms]).min(axis=0)
     return np.asarray(high - low)

@@ -110,5 +110,6 @@ def _numbered(features: list[Feature]) -> list[Feature]:
     features.sort(key=lambda f: (min(f.faces), f.type))
     for number, feature in enumerate(features):
         feature.id = f"F{number + 1}"
-        feature.size = {name: float(np.round(value, 6)) for name, value in feature.size.items()}
+        sizes = np.round([*feature.size.values()], 6).tolist()
+        feature.size = dict(zip(feature.size, sizes, strict=True))
     return features

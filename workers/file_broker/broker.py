@@ -2,6 +2,8 @@
 
 import os
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -39,6 +41,8 @@ class FileBroker(Broker):
 
     New messages are refused while less than `reserved_bytes` are free on the disk.
 
+    `on_lease_lost` is called for each lease that is seen to have run out before its holder answered.
+
     Processes wake each other through sockets in `wake_folder` (default: `path` + ".wake").
 
     Raises QueueFileRefusedError if the file is damaged or not a queue. When it cannot be used, every method
@@ -53,6 +57,7 @@ class FileBroker(Broker):
         max_deliveries: int = 5,
         reserved_bytes: int = RESERVED_BYTES,
         bound: Bound | None = None,
+        on_lease_lost: Callable[[], None] | None = None,
         dead_letter_seconds: float | None = None,
         dead_letter_limit: int | None = None,
         wake_folder: Path | None = None,
@@ -60,7 +65,9 @@ class FileBroker(Broker):
     ) -> None:
         super().__init__(middleware)
         self.queues: set[str] = set()
-        self.storage = Storage(path, max_deliveries=max_deliveries, reserved_bytes=reserved_bytes)
+        self.storage = Storage(
+            path, max_deliveries=max_deliveries, reserved_bytes=reserved_bytes, on_lease_lost=on_lease_lost
+        )
         self.housekeeping = Housekeeping(self.storage, seconds=dead_letter_seconds, count=dead_letter_limit)
         self.wake_folder = wake_folder or path.with_name(f"{path.name}.wake")
         self.lease_seconds = lease_seconds
@@ -184,6 +191,11 @@ class FileBroker(Broker):
     def counts(self, queue_name: str) -> QueueCounts:
         """How many messages of a queue and its delay queue wait, are held by workers, and are dead letters."""
         return self.storage.counts([queue_name, dq_name(queue_name)])
+
+    def oldest_waiting(self, queue_name: str) -> datetime | None:
+        """When the message was sent that is due and has waited for longest; None if none waits."""
+        body = self.storage.oldest_waiting(queue_name)
+        return None if body is None else datetime.fromtimestamp(Message.decode(body).message_timestamp / 1000, UTC)
 
     def message_ids(self, queue_name: str) -> set[str]:
         """The ids of the messages of a queue and its delay queue that have no answer yet."""

@@ -16,7 +16,7 @@ for each queue and priority apart. Without groups it is the order of acceptance.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -223,8 +223,17 @@ class QueueCounts:
 class Storage:
     """The queues in the file at `path`, which is made if absent. Raises what QueueFile raises."""
 
-    def __init__(self, path: Path, *, max_deliveries: int, reserved_bytes: int = 0, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        max_deliveries: int,
+        reserved_bytes: int = 0,
+        on_lease_lost: Callable[[], None] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self.max_deliveries = max_deliveries
+        self._on_lease_lost = on_lease_lost
         self.reserved_bytes = reserved_bytes
         self.clock = clock or Clock()
         self._file = QueueFile(path, application_id=APPLICATION_ID, format_number=FORMAT_NUMBER, upgrades=_UPGRADES)
@@ -355,6 +364,12 @@ class Storage:
         terms = {"queues": json.dumps(queues), "time_of_day": self.clock.time_of_day()}
         return QueueCounts(*self._file.read(_COUNTS, terms)[0])
 
+    def oldest_waiting(self, queue: str) -> bytes | None:
+        """The body of the due message of the queue that was accepted first."""
+        terms = {"queue": queue, "time_of_day": self.clock.time_of_day()}
+        rows = self._file.read(f"SELECT body FROM messages WHERE {_WAITING} ORDER BY id LIMIT 1", terms)
+        return rows[0][0] if rows else None
+
     def is_empty(self, queues: Sequence[str]) -> bool:
         """Whether no message of these queues will be delivered or is being worked on."""
         rows = self._file.read(f"SELECT EXISTS (SELECT 1 FROM messages WHERE {_IN_QUEUES})", _queues(queues))
@@ -446,6 +461,9 @@ class Storage:
                 )
                 if deliveries >= self.max_deliveries:
                     self._bury(connection, number, f"delivered {deliveries} times without an answer")
+        if self._on_lease_lost:
+            for _ in rows:
+                self._on_lease_lost()
 
     def _adopt_boot(self) -> None:
         """Let the leases of an earlier boot run out: their holders are gone, and their clock with them."""

@@ -60,13 +60,21 @@ def rules_digest(process: str, own: Path | None = None) -> str:
 
     Equal digests mean equal rules.
     """
-    included = _rule_file(DATA / f"{process}.toml").include
-    shipped = [DATA / f"{name}.toml" for name in (process, *included, *TABLES)]
     digest = hashlib.sha256()
-    for path in (*shipped, *_shop_paths(own)):
-        content = path.read_bytes()
-        digest.update(f"{path.name}:{len(content)}:".encode() + content)
+    for content in (_shipped_content(DATA, process), *map(_headed_content, _shop_paths(own))):
+        digest.update(content)
     return digest.hexdigest()
+
+
+@lru_cache
+def _shipped_content(folder: Path, process: str) -> bytes:
+    included = _rule_file(folder / f"{process}.toml").include
+    return b"".join(_headed_content(folder / f"{name}.toml") for name in (process, *included, *TABLES))
+
+
+def _headed_content(path: Path) -> bytes:
+    content = path.read_bytes()
+    return f"{path.name}:{len(content)}:".encode() + content
 
 
 @lru_cache

@@ -18,8 +18,10 @@ def wall_height_to_thickness(subject: Subject, _rule: Rule) -> list[Measurement]
     """Height over thickness of each wall that stands on a floor and ends free; plates and bosses are no walls."""
     graph, found = subject.graph, []
     axis = subject.main_axis
+    heights = subject.part.mesh.vertices @ axis
+    ends = float(heights.min()), float(heights.max())
     for wall in subject.facts.thickness.walls:
-        stands = wall.exact and wall.thickness > 0 and not _lies_flat(subject, wall, axis)
+        stands = wall.exact and wall.thickness > 0 and not _lies_flat(subject, wall, axis, ends)
         stands = stands and not _is_whole_boss(subject, wall)
         height = _free_height(graph, *wall.faces) if stands else None
         if height is not None:
@@ -47,16 +49,19 @@ def _is_whole_boss(subject: Subject, wall: Wall) -> bool:
     )
 
 
-def _lies_flat(subject: Subject, wall: Wall, axis: Floats) -> bool:
-    """Whether the wall is a plate that lies on the table by one side while the other is cut from above."""
+def _lies_flat(subject: Subject, wall: Wall, axis: Floats, ends: tuple[float, float]) -> bool:
+    """Whether the wall is a plate that lies on the table by one side while the other is cut from above.
+
+    `ends` are the part's least and greatest coordinate along `axis`, mm.
+    """
     faces, reach = subject.part.faces, subject.facts.reach
     for top, bottom in (wall.faces, wall.faces[::-1]):
         slope = float(faces.axis[top] @ axis)
         if faces.kind[top] != Surface.PLANE or abs(slope) < LYING:
             continue
         up = axis * np.sign(slope)
-        lowest = float((subject.part.mesh.vertices @ up).min())
         from_above = int((reach.directions @ up).argmax())
+        lowest = ends[0] if slope > 0 else -ends[1]
         if float(faces.point[bottom] @ up) < lowest + subject.graph.tolerance and reach.share[top, from_above] > HALF:
             return True
     return False

@@ -1,0 +1,1 @@
+"""What the service can tell of itself: for /api/status, and for /metrics at each scrape."""

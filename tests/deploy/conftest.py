@@ -1,0 +1,5 @@
+"""A folder for the data of a stack."""
+
+from tests.stack.conftest import data
+
+__all__ = ["data"]
