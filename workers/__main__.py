@@ -73,6 +73,7 @@ def main() -> None:
     worker.stop(timeout=int(STOP_SECONDS * 1000))
     worker_heartbeat.stop_beating(settings)
     broker.close()
+    actors.sandbox().close()
     tracing.close()
     metrics_folder.leave(settings.data_dir)
     logger.info("The worker has stopped.")

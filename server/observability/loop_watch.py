@@ -23,6 +23,8 @@ LIMIT_SECONDS = 0.05
 _LOOK_SECONDS = 0.01
 # Frames of these tell nothing: they are below every request, or run this module.
 _PLUMBING = (str(PROJECT_ROOT / "server" / "middleware"), __file__)
+# There the loop waits for a processor that another thread should get: on a busy machine, no fault of the request's.
+_STARTS_THREAD = threading.Thread.start.__code__
 _OURS = tuple(str(PROJECT_ROOT / package) for package in ("server", "workers", "rapiddraft", "tests"))
 
 
@@ -37,6 +39,11 @@ class Place:
         """The innermost call, and the innermost of ours that led to it."""
         ours = (line for line in self.lines if _is_ours(line[0]))
         return ", called from ".join(dict.fromkeys(map(_name, (self.lines[0], *islice(ours, 1)))))
+
+    @property
+    def starts_thread(self) -> bool:
+        """Whether it waits for a new thread to begin."""
+        return any(code is _STARTS_THREAD for code, _ in self.lines)
 
     @property
     def stack(self) -> str:
@@ -67,6 +74,11 @@ class _Step:
     def place(self) -> Place | None:
         return max(self.seen, key=self.seen.__getitem__, default=None)
 
+    @property
+    def excused(self) -> float:
+        """Seconds that were not the request's doing."""
+        return sum(seconds for place, seconds in list(self.seen.items()) if place.starts_thread)
+
 
 class LoopWatch:
     """Watches the running event loop, from its own thread and from one beside it that ends with the loop."""
@@ -90,7 +102,7 @@ class LoopWatch:
         """Whether the step that calls this has held up the loop already."""
         if self._step is None:
             return None
-        seconds = self._clock.own_seconds(self._step.began)
+        seconds = self._clock.own_seconds(self._step.began) - self._step.excused
         return Overrun(seconds, self._step.place) if seconds > LIMIT_SECONDS else None
 
     def begin(self, report: Report) -> "_Step | None":

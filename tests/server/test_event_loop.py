@@ -209,6 +209,23 @@ def test_garbage_collection_does_not_count(settings: Settings) -> None:
     assert settings.debug_event_loop
 
 
+class _LateThread(threading.Thread):
+    """One that gets no processor for a while."""
+
+    def _bootstrap_inner(self) -> None:
+        time.sleep(FAR_TOO_LONG)
+        super()._bootstrap_inner()  # type: ignore[misc]
+
+
+def test_a_thread_that_is_late_to_begin_does_not_count(settings: Settings) -> None:
+    async def operation() -> Response:
+        _LateThread(target=int).start()
+        return Response("fine")
+
+    with serving(settings, operation, raises=True) as client:
+        assert client.get("/try").text == "fine"
+
+
 def test_off_it_is_not_there(settings: Settings) -> None:
     async def operation() -> Response:
         sleep()
