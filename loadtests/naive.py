@@ -19,7 +19,16 @@ from workers.review import review
 
 __all__ = ["app", "workers"]
 
+
+class NothingWaits:
+    """What gunicorn's configuration asks of a service when it stops."""
+
+    def drain(self) -> None:
+        """No request waits for a job here."""
+
+
 app = FastAPI()
+app.state.services = NothingWaits()
 
 
 @app.get("/healthz")

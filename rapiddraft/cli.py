@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from rapiddraft import commands_backup, commands_jobs, commands_prune, commands_token, commands_verify
+from rapiddraft import commands_backup, commands_doctor, commands_jobs, commands_prune, commands_token, commands_verify
 from server.part_format import EXPORT_STEP, HEAD_BYTES, NotAPartError, format_of
 from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Process
 from server.settings import get_settings
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.add_typer(commands_jobs.app, name="jobs")
 app.add_typer(commands_token.app, name="token")
 app.command()(commands_verify.verify)
+app.command()(commands_doctor.doctor)
 app.command()(commands_backup.backup)
 app.command()(commands_backup.restore)
 app.command()(commands_prune.prune)

@@ -24,8 +24,9 @@ for candidate in docker podman container_check buildah; do
     [ -n "$engine" ] || ! works "$candidate" || engine=$candidate
 done
 if [ -z "$engine" ] || ! works "$engine"; then
-    echo "NOT TESTED: the image was neither built nor run. ${engine:-None of docker, podman, buildah} works here" \
-        "(for docker and podman, \`info\` must succeed)." >&2
+    reason="none of docker, podman and buildah works here"
+    [ -z "$engine" ] || reason="$engine does not work here"
+    echo "NOT TESTED: the image was neither built nor run: $reason (of docker and podman, \`info\` must succeed)." >&2
     exit 3
 fi
 echo "engine: $engine"

@@ -67,7 +67,7 @@ def under_load_default(bench: Bench, stack: Stack) -> list[Row]:
 def naive(bench: Bench) -> list[Row]:
     """The kernel in a thread of the API process, for comparison."""
     seconds = SHORT_NAIVE_SECONDS if bench.is_short else NAIVE_SECONDS
-    with _naive_service() as api:
+    with _naive_service(bench.folder / "naive.log") as api:
         single = []
         for _ in range(2 if bench.is_short else 5):
             single.append(reviewed(api, bench.upload(api, bench.parts.main))[0])
@@ -132,12 +132,12 @@ def _pace(bench: Bench, what: str, per_minute: float) -> Row:
 
 
 @contextmanager
-def _naive_service() -> Iterator[httpx.Client]:
+def _naive_service(log_file: Path) -> Iterator[httpx.Client]:
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--config", "python:server.gunicorn_conf", "loadtests.naive:app"]
     with TemporaryDirectory(prefix="rd-naive-", dir="/tmp") as folder:
         settings = {"RAPIDDRAFT_PORT": str(port), "RAPIDDRAFT_DATA_DIR": folder}
-        with (Path(folder) / "log").open("w") as log:
+        with log_file.open("w") as log:
             environment = {**os.environ, **settings}
             process = subprocess.Popen(
                 command, cwd=PROJECT, env=environment, stdout=log, stderr=log, preexec_fn=ending_with_this()

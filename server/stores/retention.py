@@ -44,6 +44,8 @@ LOOKS_A_STEP = 500
 REMOVALS_A_STEP = 50
 PAUSE_SECONDS = 3600.0
 
+_CANNOT_BE_READ = (NotFoundError, DamagedDocumentError, NewerDocumentError)
+
 
 @dataclass(frozen=True)
 class Retention:
@@ -138,13 +140,7 @@ class Pruner:
         for outdated in found:
             try:
                 removed[outdated.what] += by_name[outdated.what](outdated)
-            except (
-                FileNotFoundError,
-                NotFoundError,
-                DamagedDocumentError,
-                NewerDocumentError,
-                LockTimeoutError,
-            ) as error:
+            except (FileNotFoundError, LockTimeoutError, *_CANNOT_BE_READ) as error:
                 log.warning("is kept after all", extra={"what": outdated.what, "id": outdated.id, "why": str(error)})
         if total := removed.total():
             log.info("outdated things removed", extra={"count": total, "counts": dict(removed)})
@@ -181,7 +177,7 @@ class Pruner:
         try:
             summaries = self._runs.list(model_id, limit=len(ids)).items
             needed = _latest_of_each(summaries) | self._named(model_id) | self._unfinished(candidates)
-        except (NotFoundError, DamagedDocumentError, NewerDocumentError, LockTimeoutError) as error:
+        except (LockTimeoutError, *_CANNOT_BE_READ) as error:
             log.warning("all runs of a model are kept", extra={"model_id": model_id, "why": str(error)})
             return []
         return [

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import psutil
 import pytest
 
+from loadtests.rows import under_load
 from loadtests.sidecar import sidecar
 from scripts import loadtest_dfm
 from tests.stack.running import PROJECT, SAMPLE, Stack, free_port
@@ -50,6 +51,11 @@ def test_a_missed_target_is_a_status(tmp_path: Path) -> None:
     rows = json.loads((tmp_path / "missed" / "report.json").read_text())["rows"]
     assert [row["met"] for row in rows] == [False, True]
     assert "Missed: 1 of 2" in missed.stdout
+
+
+def test_the_naive_variant_is_served(tmp_path: Path) -> None:
+    with under_load._naive_service(tmp_path / "log") as api:
+        assert api.get("/healthz").json() == {"status": "alive"}
 
 
 def test_the_short_form_does_not_count_speed(tmp_path: Path) -> None:

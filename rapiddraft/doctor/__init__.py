@@ -1,0 +1,1 @@
+"""What `rapiddraft doctor` looks at: each check says how things stand in one line, and what to do about it."""
