@@ -70,7 +70,7 @@ def test_a_listing_reads_each_run_once(data: DataFolder, runs: AnalysisRuns) -> 
     added = [add(runs, model_id) for _ in range(3)]
     first = runs.list(model_id, limit=9)
     assert [(run.id, run.summary) for run in first.items] == [(run_id, {"verdict": "ok"}) for run_id in added[::-1]]
-    with mock.patch("server.stores.documents.read_json", side_effect=AssertionError):
+    with mock.patch("server.stores.documents.unframed", side_effect=AssertionError):
         assert runs.list(model_id, limit=9) == first
     (data.model(model_id) / "runs" / f"{added[0]}.json").unlink()
     with mock.patch("server.stores.model_documents.ModelDocuments.ids", return_value=added):
