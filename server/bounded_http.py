@@ -51,10 +51,8 @@ class BoundedHttp(HttpToolsProtocol):
             self._pending += len(data)
             if self._pending > 2 * MAX_HEADER_BYTES:
                 self._refuse_header()
-        elif (
-            self._is_idle() and not self._header_timer and not self.timeout_keep_alive_task
-        ):  # blank lines, or the rest of a body
-            self._begin_header()
+        elif self._is_idle() and not (self._header_timer or self.timeout_keep_alive_task):
+            self._begin_header()  # it was a blank line, or the rest of a body
 
     def on_message_begin(self) -> None:
         """A request begins."""

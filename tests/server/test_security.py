@@ -313,6 +313,15 @@ def test_a_header_that_does_not_come_is_not_waited_for(served: Served, begun: by
     assert (status_of(answer), code_of(answer)) == (408, "too_slow")
 
 
+def test_blank_lines_after_a_request_hold_no_connection(served: Served) -> None:
+    with served.connect() as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert status_of(connection.recv(65536)) == 200
+        connection.sendall(b"\r\n")
+        answer = everything(connection)
+    assert (status_of(answer), code_of(answer)) == (408, "too_slow")
+
+
 def test_a_header_that_does_not_come_behind_another_request(served: Served) -> None:
     with served.connect() as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost")

@@ -178,7 +178,8 @@ def test_claims_that_let_nobody_in(anonymous: TestClient, changes: dict[str, Any
 
 
 def test_clocks_may_differ_by_less_than_a_minute(anonymous: TestClient) -> None:
-    late, early = NOW - timedelta(seconds=30), NOW + timedelta(seconds=30)
+    now = datetime.now(UTC)
+    late, early = now - timedelta(seconds=30), now + timedelta(seconds=30)
     assert listed(anonymous, signed(exp=late)).status_code == 200
     assert listed(anonymous, signed(nbf=early, iat=early)).status_code == 200
 
