@@ -174,7 +174,7 @@ def test_only_hashes_are_kept_and_nothing_is_logged(
 ) -> None:
     client = client_of("Ana", Role.REVIEWER)
     client.post("/api/models", content=step("one"))
-    secret = client.headers["Authorization"].rpartition("_")[2]
+    secret = client.headers["Authorization"].split("_", 2)[2]
     assert len(secret) >= 32
     kept = [path for path in services.data.root.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
     assert not kept
@@ -218,7 +218,7 @@ def test_make_list_revoke(run: Callable[..., tuple[int, str, str]], tmp_path: Pa
 
     status, table, _ = run("list")
     assert status == 0 and token.id in table and "reviewer" in table and "valid" in table
-    assert text.strip().rpartition("_")[2] not in table
+    assert text.strip().split("_", 2)[2] not in table
 
     status, said, _ = run("revoke", token.id)
     assert status == 0 and "Ana" in said
@@ -242,4 +242,4 @@ def test_the_whole_text_of_a_token_is_no_id_and_not_repeated(
     _, text, _ = run("make", "Ana", "--role", "viewer")
     status, _, why = run("revoke", text.strip())
     assert status == 2
-    assert text.strip().rpartition("_")[2] not in why
+    assert text.strip().split("_", 2)[2] not in why
