@@ -103,6 +103,9 @@ class _StopBeginning(dramatiq.Middleware):
     def __init__(self, reviewer: "Reviewer") -> None:
         self._reviewer = reviewer
 
+    def before_worker_boot(self, broker: Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002 - Dramatiq's
+        self._reviewer.may_begin()
+
     def before_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002 - Dramatiq's
         self._reviewer.stop_beginning()
 
@@ -252,6 +255,10 @@ class Reviewer:
                     self._attempt(job, let_next=turns.close)
                 except IllegalTransitionError as refused:
                     log.info("the job has ended already", extra={"reason": str(refused)})
+
+    def may_begin(self) -> None:
+        """Begin attempts, also after `stop_beginning`."""
+        self._stops.clear()
 
     def stop_beginning(self) -> None:
         """Begin no attempt any more; those under way go on."""

@@ -7,7 +7,7 @@ no worker will ever hear of. The reconciler looks for them when a worker starts 
 
 import logging
 import threading
-from collections.abc import Iterator
+import time
 from datetime import timedelta
 
 from dramatiq import Broker
@@ -37,6 +37,10 @@ INTERVAL_SECONDS = 10.0
 SENDING_SECONDS = 10.0
 # A broker that cannot be asked for its messages is given this long to deliver one.
 DELIVERY_SECONDS = 600.0
+# Files have the time of the kernel's last tick, and one may be written while others are looked at.
+SETTLING_SECONDS = 5.0
+# So far the clock may stray from one look to the next without having been set.
+CLOCK_SET_SECONDS = 1.0
 _STOP_SECONDS = 2.0
 
 
@@ -50,7 +54,11 @@ class Reconciler:
         self._jobs = ReviewJobs(self._data)
         self._results = JobResults(self._data)
         self._pruner = Pruner(self._data, Retention.of(settings), settings.cache_mb)
-        self._ended: dict[str, object] = {}  # versions of jobs seen to have ended: not read again
+        # A job that has not changed since then, and is not among the unfinished, has ended: it is not read again. That
+        # so few are remembered keeps memory the same however many jobs there have been.
+        self._settled_before = 0.0
+        self._unfinished_ids: set[str] = set()
+        self._clock_ahead = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
 
@@ -99,23 +107,28 @@ class Reconciler:
                 moved += self._move_on(found, has_message=job.id in messages, given_up=given_up)
         return moved
 
-    def _unfinished(self) -> Iterator[Document[Job]]:
-        ended = {}
-        for job_id in reversed(self._jobs.ids()):  # oldest first, as they were asked for
-            try:
-                version = self._jobs.version(job_id)
-                if self._ended.get(job_id) == version:
-                    ended[job_id] = version
-                    continue
-                found = self._jobs.document(job_id)
-            except (NotFoundError, DamagedDocumentError, NewerDocumentError, LockTimeoutError) as error:
-                log.warning("cannot look after a job", extra={"job_id": job_id, "error": str(error)})
+    def _unfinished(self) -> list[Document[Job]]:
+        """Oldest first, as they were asked for."""
+        began, clock_ahead = time.time(), time.time() - time.monotonic()
+        if abs(clock_ahead - self._clock_ahead) > CLOCK_SET_SECONDS:
+            self._settled_before = 0.0  # the times of files before and after cannot be compared
+        unfinished: dict[str, Document[Job] | None] = {}
+        for job_id, changed in self._jobs.changes():
+            if changed < self._settled_before and job_id not in self._unfinished_ids:
                 continue
-            if found.content.state.is_final:
-                ended[job_id] = version
-            else:
-                yield found
-        self._ended = ended
+            try:
+                found = self._jobs.document(job_id)
+            except NotFoundError:
+                continue
+            except (DamagedDocumentError, NewerDocumentError, LockTimeoutError) as error:
+                log.warning("cannot look after a job", extra={"job_id": job_id, "error": str(error)})
+                unfinished[job_id] = None  # perhaps next time
+                continue
+            if not found.content.state.is_final:
+                unfinished[job_id] = found
+        self._unfinished_ids, self._clock_ahead = set(unfinished), clock_ahead
+        self._settled_before = began - SETTLING_SECONDS
+        return [found for _, found in sorted(unfinished.items()) if found]
 
     def _is_overdue(self, job: Job) -> bool:
         """Whether the job has not changed for longer than it takes while all is well."""

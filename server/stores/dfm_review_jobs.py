@@ -4,6 +4,7 @@ docs/contracts/jobs.md has the states, who may change them, and what a crash bet
 """
 
 import logging
+import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from pydantic import BaseModel, Field
 from server._atomic_json import read_json, with_file_lock, write_json_atomic
 from server.clock import now
 from server.data_folder import DataFolder
-from server.ids import first_id_at, new_id
+from server.ids import first_id_at, is_id, new_id
 from server.observability import metrics
 from server.review_options import LimitSet, Material, Process
 from server.stores.documents import Document, Documents, Kind
@@ -233,6 +234,15 @@ class ReviewJobs:
         except FileNotFoundError:
             raise NotFoundError("job", job_id) from None
         return status.st_ino, status.st_mtime_ns
+
+    def changes(self) -> Iterator[tuple[str, float]]:
+        """All jobs, in no order, each with the Unix time at which its document was last written."""
+        with os.scandir(self.data.jobs) as entries:
+            for entry in entries:
+                job_id = entry.name.removesuffix(".json")
+                if job_id != entry.name and is_id(job_id):
+                    with suppress(FileNotFoundError):  # removed meanwhile
+                        yield job_id, entry.stat().st_mtime
 
     def ids(self) -> list[str]:
         """All jobs, newest first."""

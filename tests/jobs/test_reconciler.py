@@ -1,5 +1,7 @@
 """No job stays unfinished without a message, and none is taken that is on its way."""
 
+import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +15,8 @@ from workers import actors, reconciler
 from workers.file_broker import FileBroker
 from workers.reconciler import Reconciler
 from workers.sandbox import Sandbox
+
+real_time = time.time
 
 
 @contextmanager
@@ -86,9 +90,10 @@ def test_a_job_that_has_ended_is_left_alone(installation: Installation, state: J
     assert messages(installation) == set()
 
 
-def test_a_job_that_has_ended_is_read_once(installation: Installation) -> None:
+def test_a_job_that_has_ended_is_read_no_more(installation: Installation) -> None:
     job = installation.ask("good")
     bring_to(installation, job, JobState.FAILED)
+    grow_old(installation, job)
     looking = installation.reconciler
     with impatient():
         looking.look()
@@ -96,6 +101,39 @@ def test_a_job_that_has_ended_is_read_once(installation: Installation) -> None:
             assert looking.look() == 0
         installation.jobs.bring_back(job.id, reason="retried")
         assert looking.look() == 1, "it is read again once it has changed"
+
+
+def test_one_that_has_not_ended_is_read_however_old(installation: Installation) -> None:
+    job = installation.ask("good")
+    grow_old(installation, job)
+    looking = installation.reconciler
+    assert looking.look() == 0, "there is still time"
+    with impatient():
+        assert looking.look() == 1
+
+
+def test_when_the_clock_is_set_back_all_are_read(installation: Installation) -> None:
+    looking = installation.reconciler
+    with mock.patch.object(reconciler.time, "time", lambda: real_time() + 3600):
+        looking.look()
+    installation.ask("good")  # written an hour before that look, as it seems now
+    with impatient():
+        assert looking.look() == 1
+
+
+def test_memory_does_not_grow_with_the_jobs_that_have_ended(installation: Installation) -> None:
+    jobs = [installation.ask(f"good {number}") for number in range(5)]
+    for job in jobs[1:]:
+        bring_to(installation, job, JobState.FAILED)
+    looking = installation.reconciler
+    looking.look()
+    assert looking._unfinished_ids == {jobs[0].id}
+
+
+def grow_old(installation: Installation, job: Job) -> None:
+    """As if the job's document had been written long ago."""
+    path = installation.data.jobs / f"{job.id}.json"
+    os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 60))
 
 
 def test_a_job_whose_attempts_are_used_up_is_dead(installation: Installation) -> None:

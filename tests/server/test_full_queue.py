@@ -52,7 +52,7 @@ def job_of(services: Services, what: str, identity: str) -> Job:
 @pytest.fixture
 def full(services: Services) -> list[Job]:
     """As many jobs as the queue takes, of two users."""
-    return [job_of(services, f"waits {number}", who) for number, who in enumerate(("anna", "bert", "bert"))]
+    return [job_of(services, f"waits {number}", who) for number, who in enumerate(("admin", "bert", "bert"))]
 
 
 @pytest.mark.usefixtures("full")
@@ -65,6 +65,11 @@ def test_a_new_review_is_refused_and_nothing_is_written_down(client: TestClient,
     assert problem["code"] == "queue_full" and "3 messages" in problem["detail"] and problem["advice"]
     assert 1 <= int(answer.headers["retry-after"]) <= 120
     assert services.jobs.ids() == before
+
+
+@pytest.mark.usefixtures("full")
+def test_who_has_nothing_in_a_full_queue_is_let_in(services: Services) -> None:
+    assert job_of(services, "of a third", "anna").state is JobState.QUEUED
 
 
 def test_one_user_cannot_take_all_the_room(client: TestClient, services: Services) -> None:

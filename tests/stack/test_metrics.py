@@ -63,20 +63,25 @@ def reviewed(stack: Stack, model_id: str, seconds: float = 60) -> dict[str, obje
 def test_a_review_is_counted_from_its_request_to_its_end(stack: Stack, counts: Counts, copies: list[str]) -> None:
     assert reviewed(stack, copies[0])["state"] == "succeeded"
     assert counts.more("http_requests_total", method="POST", route=ROUTE, status="202") == 1
-    assert counts.more("http_request_seconds_count", method="POST", route=ROUTE) == 1
+    assert counts.more("http_request_seconds_count", method="POST", route=ROUTE) >= 1  # others may still have waited
     for state in ("queued", "running", "succeeded"):
         assert counts.more("job_changes_total", kind="review", state=state, code="") == 1
     assert counts.more("job_attempts_total", kind="review") == 1
     until(lambda: counts.more("job_stage_seconds_count", kind="review", stage="store") == 1, "the stages are counted")
     assert all(counts.more("job_stage_seconds_count", kind="review", stage=stage) == 1 for stage in STAGES)
     assert counts.more("sandbox_children_ended_total", ending="result") == 1
-    assert counts.more("cache_requests_total", cache="geometry", outcome="miss") == 1
+    # A miss, unless another test has had this part reviewed.
+    asked = [counts.more("cache_requests_total", cache="geometry", outcome=outcome) for outcome in ("hit", "miss")]
+    assert sum(asked) == 1
     assert counts.more("lock_wait_seconds_count") > 0
 
     assert stack.api.post(f"/api/models/{copies[0]}/dfm/review-v2").headers["cache-status"] == "rapiddraft; hit"
     assert counts.more("cache_requests_total", cache="review", outcome="hit") == 1
     reviewed(stack, copies[0])
-    until(lambda: counts.more("cache_requests_total", cache="geometry", outcome="hit") == 1, "the geometry is found")
+    found = asked[0] + 1
+    until(
+        lambda: counts.more("cache_requests_total", cache="geometry", outcome="hit") == found, "the geometry is found"
+    )
 
 
 def test_a_killed_child(stack: Stack, counts: Counts, copies: list[str]) -> None:
