@@ -202,7 +202,13 @@ def test_ctrl_c_ends_the_small_load_test_at_once(stack: Stack) -> None:
     stack.control("stop", "worker")  # no review ends
     try:
         running = subprocess.Popen(
-            [sys.executable, *words], cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [sys.executable, *words],
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            # Where these tests run in a shell's background, it would inherit that Ctrl-C is ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         until(lambda: stack.api.get("/api/jobs", params={"state": "queued"}).json()["items"], "it asks", 60)
         monitors = psutil.Process(running.pid).children()

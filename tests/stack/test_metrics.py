@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from server.observability.metrics import STAGES
 from server.observability.metrics_folder import folder_of
 from tests.server.test_metrics import promtool
-from tests.stack.running import Stack, running_stack
+from tests.stack.running import SAMPLE, Stack, running_stack
 from tests.stack.test_recovery import api_workers, running, sandbox_children, worker
 from tests.waiting import is_running, until
 
@@ -95,9 +95,12 @@ def test_a_killed_child(stack: Stack, counts: Counts, copies: list[str]) -> None
     assert Scrape(stack).of("sandbox_children") == 0
 
 
-def test_a_killed_worker(stack: Stack, counts: Counts, copies: list[str]) -> None:
-    job = stack.ask_for_review(copies[2]).json()["id"]
-    until(lambda: Scrape(stack).of("sandbox_children") == 1 or running(sandbox_children, stack), "a child runs")
+def test_a_killed_worker(stack: Stack, counts: Counts, tmp_path: Path) -> None:
+    part = tmp_path / "part.step"  # of which no geometry is kept
+    part.write_text(SAMPLE.read_text().replace("\n", "\n/* for a worker that is killed */\n", 1))
+    job = stack.ask_for_review(stack.upload(part).json()["id"]).json()["id"]
+    child = min(until(lambda: running(sandbox_children, stack), "a child runs"))
+    psutil.Process(child).suspend()  # it must not end before its worker does
     (pid,) = worker(stack)
     psutil.Process(pid).kill()
     until(lambda: not is_running(pid), "it is gone")
