@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Response
 from starlette.concurrency import run_in_threadpool
 
-from server.access.roles import Role
 from server.api import job_events
 from server.api.openapi import needs_token
+from server.api.ownership import require_owner
 from server.api.parameters import DEFAULT_LIMIT, ULID, Cursor, IdentityDep, JobId, Limit, RoleDep, ServicesDep
 from server.problems import Problem, responses
 from server.stores.dfm_review_jobs import Job, JobState
@@ -46,9 +46,7 @@ def cancel_job(job_id: JobId, services: ServicesDep, identity: IdentityDep, role
     already stays as it is: 409 too.
     """
     asked_by = services.jobs.get(job_id).identity
-    if role is not Role.ADMIN and identity != asked_by:
-        detail = f"{asked_by} asked for this job; only they or an admin may cancel it."
-        raise Problem(403, "not_allowed", detail, advice="Ask one of them.")
+    require_owner(asked_by, identity, role, did="asked for this job", may="cancel it")
     try:
         job = services.jobs.transition(job_id, JobState.CANCELLED, reason=f"cancelled by {identity}")
     except IllegalTransitionError as refused:

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from server.access.roles import Role
 from server.api import part_facts, upload
 from server.api.openapi import needs_token
+from server.api.ownership import require_owner
 from server.api.parameters import DEFAULT_LIMIT, Cursor, IdentityDep, Limit, ModelId, RequestIdDep, RoleDep, ServicesDep
 from server.api.revisions import CONDITIONAL, HeldRevisions, shown
 from server.middleware.body_limit import too_large
@@ -125,8 +125,6 @@ def remove_model(model_id: ModelId, services: ServicesDep, identity: IdentityDep
     are failed. Only who uploaded it may, or an admin.
     """
     uploaded_by = services.models.get(model_id).uploaded_by
-    if role is not Role.ADMIN and identity != uploaded_by:
-        detail = f"{uploaded_by} uploaded this part; only they or an admin may remove it."
-        raise Problem(403, "not_allowed", detail, advice="Ask one of them.")
+    require_owner(uploaded_by, identity, role, did="uploaded this part", may="remove it")
     services.models.remove(model_id, who=identity)
     log.info("model removed", extra={"model_id": model_id})
