@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 from server.settings import PROJECT_ROOT
 
-Process = Literal["auto", "cnc_milling", "cnc_turning"]
+Process = Literal[
+    "auto", "cnc_milling", "cnc_turning", "sheet_metal", "injection_moulding", "fdm", "sla", "sls", "dmls"
+]
 LimitSet = str
 Material = str
 

@@ -13,14 +13,17 @@ from pathlib import Path
 from server.settings import get_settings
 
 WORKERS = Path(__file__).parent
-GEOMETRY = ("cad", "facts", "features", "geometry.py", "process_choice.py", "errors.py", "../server/part_format.py")
+GEOMETRY = (
+    *("cad", "facts", "features"),
+    *("analysis.py", "suitability.py", "geometry.py", "process_choice.py", "errors.py", "../server/part_format.py"),
+)
 REVIEW = (
     *("rules", "review.py", "part_facts.py", "whole.py", "plain_json.py", "stored_part.py", "stages.py"),
     "engine_versions.py",
 )
 LIBRARIES = (
     *("cadquery-ocp-novtk", "cadquery-ocp", "pythonocc-core", "pythonocc-core-wheels"),
-    *("numpy", "scipy", "embreex", "trimesh", "networkx", "lxml", "pydantic", "rapiddraft"),
+    *("numpy", "scipy", "embreex", "trimesh", "networkx", "lxml", "shapely", "pydantic", "rapiddraft"),
 )
 
 

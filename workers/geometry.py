@@ -15,16 +15,15 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from workers.analysis import ANALYSES, Analysis
 from workers.cad.part import Mesh, Part
 from workers.cad.read_file import read_file
 from workers.cad.reading import Reading
 from workers.cad.wall_probe import KernelWallProbe
 from workers.content_cache import ContentCache
 from workers.facts.measure import PartFacts, measure_facts
-from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
-from workers.features.recognise import recognise
-from workers.process_choice import ProcessChoice, choose_process
+from workers.process_choice import Candidates, ProcessChoice, choose_process
 from workers.stages import Stages
 
 log = logging.getLogger(__name__)
@@ -38,11 +37,11 @@ class Solid:
     """What is known of one distinct solid of a file."""
 
     facts: PartFacts
-    features: dict[bool, list[Feature]] = field(default_factory=dict)  # by whether it was looked at as turned
+    analyses: dict[str, Analysis] = field(default_factory=dict)  # by the process that it was looked at for
 
-    def features_for(self, choice: ProcessChoice) -> list[Feature]:
-        """Those that a review for the chosen process looks at."""
-        return self.features[choice.axis is not None]
+    def analysis_for(self, choice: ProcessChoice) -> Analysis:
+        """That which a review for the chosen process stands on."""
+        return self.analyses[choice.looked_at_as]
 
 
 @dataclass
@@ -51,7 +50,7 @@ class Geometry:
 
     reading: Reading
     solids: list[Solid]
-    choices: dict[str, list[ProcessChoice]]  # of each solid, by the process that was asked for
+    choices: dict[Candidates, list[ProcessChoice]]  # of each solid, by the processes that it was chosen from
 
 
 class KeptGeometry:
@@ -97,30 +96,32 @@ class KeptGeometry:
 
 
 def geometry_of(
-    path: Path, name: str, process: str | None, stages: Stages, kept: KeptGeometry | None = None
+    path: Path, name: str, candidates: Candidates | None, stages: Stages, kept: KeptGeometry | None = None
 ) -> Geometry:
-    """The geometry of the file at `path`, with the features that a review for `process` looks at; None needs none.
+    """The geometry of the file at `path`, analysed for the best of the `candidates` on each solid; None asks for none.
 
     What came from `kept` has taken no time in its stages, but some in the stage `cache`. Raises PartError if the
     file cannot be read.
     """
     if kept is None:
-        return _completed(None, path, name, process, stages)
+        return _completed(None, path, name, candidates, stages)
     with stages.timed("cache"):
         geometry = kept.load(name)
-    is_new = not _is_complete(geometry, process)
-    geometry = _completed(geometry, path, name, process, stages)
+    is_new = not _is_complete(geometry, candidates)
+    geometry = _completed(geometry, path, name, candidates, stages)
     if is_new:
         with stages.timed("cache"):
             kept.store(geometry)
     return geometry
 
 
-def _is_complete(geometry: Geometry | None, process: str | None) -> bool:
-    return geometry is not None and (process is None or process in geometry.choices)
+def _is_complete(geometry: Geometry | None, candidates: Candidates | None) -> bool:
+    return geometry is not None and (candidates is None or candidates in geometry.choices)
 
 
-def _completed(geometry: Geometry | None, path: Path, name: str, process: str | None, stages: Stages) -> Geometry:
+def _completed(
+    geometry: Geometry | None, path: Path, name: str, candidates: Candidates | None, stages: Stages
+) -> Geometry:
     """`geometry` with what it lacks."""
     if geometry is None:
         reading = read_file(path, name, stages.report)
@@ -129,31 +130,44 @@ def _completed(geometry: Geometry | None, path: Path, name: str, process: str | 
     else:
         stages.took(dict.fromkeys((*geometry.reading.timings_ms, "facts"), 0.0))
     parts = geometry.reading.parts
-    choices: list[ProcessChoice | None] = [None] * len(parts)
-    if process is not None:
-        if process not in geometry.choices:
-            geometry.choices[process] = [choose_process(process, part) for part in parts]
-        choices = [*geometry.choices[process]]
-        stages.took({"features": 0.0})
+    choices = geometry.choices.get(candidates, []) if candidates else []
+    is_chosen = bool(choices)
     solids: list[Solid | None] = [*geometry.solids] or [None] * len(parts)
-    geometry.solids = [_solid(*of_solid, stages) for of_solid in zip(solids, parts, choices, strict=True)]
+    geometry.solids = []
+    for number, part in enumerate(parts):
+        solid = _measured(solids[number], part, stages)
+        if candidates is not None:
+            stages.took({"features": 0.0})
+            if not is_chosen:
+                choices.append(_chosen(part, solid, candidates, stages))
+            _analyse(part, solid, choices[number], stages)
+        solid.facts.let_go()
+        geometry.solids.append(solid)
+    if candidates is not None:
+        geometry.choices[candidates] = choices
     return geometry
 
 
-def _solid(solid: Solid | None, part: Part, choice: ProcessChoice | None, stages: Stages) -> Solid:
-    """`solid` with what it lacks. One after the other, as what measuring needs is megabytes a solid."""
-    if solid is None:
-        with stages.at("facts"):
-            solid = Solid(measure_facts(part))
-    if choice is not None and (choice.axis is not None) not in solid.features:
-        with stages.at("features"):
-            solid.features[choice.axis is not None] = _features(part, solid.facts, choice)
-    solid.facts.let_go()
-    return solid
+def _measured(solid: Solid | None, part: Part, stages: Stages) -> Solid:
+    if solid is not None:
+        return solid
+    with stages.at("facts"):
+        return Solid(measure_facts(part))
 
 
-def _features(part: Part, facts: PartFacts, choice: ProcessChoice) -> list[Feature]:
-    return recognise(FaceGraph(part, facts.scene), choice.axis) if part.exact else []
+def _chosen(part: Part, solid: Solid, candidates: Candidates, stages: Stages) -> ProcessChoice:
+    with stages.timed("features"):
+        return choose_process(candidates, part, solid.facts)
+
+
+def _analyse(part: Part, solid: Solid, choice: ProcessChoice, stages: Stages) -> None:
+    """Add to `solid` what the chosen process looks at."""
+    process = choice.looked_at_as
+    if process in solid.analyses:
+        return
+    with stages.at("features"):
+        graph = FaceGraph(part, solid.facts.scene)
+        solid.analyses[process] = ANALYSES[process](part, solid.facts, graph, choice.axis)
 
 
 def _fields_of(value: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a Mesh or a Part

@@ -12,7 +12,7 @@ from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
 from workers.geometry import KeptGeometry, geometry_of
 from workers.plain_json import plain
-from workers.process_choice import ProcessChoice, processes_of
+from workers.process_choice import ProcessChoice, candidates_of
 from workers.rules.evaluate import Undecided, evaluate
 from workers.rules.finding_document import as_dicts, group_of
 from workers.rules.material import Material
@@ -24,7 +24,7 @@ from workers.rules.rule_file import RuleFile, RuleFileError
 from workers.rules.summary import summarise
 from workers.stages import ReportStage, Stages
 from workers.stored_part import check_unchanged
-from workers.whole import Found, components, part_head, whole_facts, whole_features, whole_findings
+from workers.whole import Found, components, part_head, whole_document, whole_facts, whole_features, whole_findings
 
 SCHEMA = "rapiddraft.review/1"
 
@@ -48,20 +48,21 @@ def review(
     if there are no such rules.
     """
     stages = Stages(report_stage)
-    rules = {name: load_rules(name, own).checked(limits) for name in processes_of(process)}
+    candidates = candidates_of(process, limits, own)
+    rules = {name: load_rules(name, own).checked(limits) for name in candidates}
     stock = material_named(material, own)
-    geometry = geometry_of(path, name, process, stages, kept)
-    reading, choices = geometry.reading, geometry.choices[process]
+    geometry = geometry_of(path, name, candidates, stages, kept)
+    reading, choices = geometry.reading, geometry.choices[candidates]
     reviewed = []
     for part, solid, choice in zip(reading.parts, geometry.solids, choices, strict=True):
         with stages.at("rules"):
-            subject = Subject(FaceGraph(part), solid.features_for(choice), solid.facts, limits, stock)
+            subject = Subject(FaceGraph(part), solid.analysis_for(choice), solid.facts, limits, stock)
             reviewed.append(_review_part(subject, rules[choice.process]))
     used = {name: rules[name] for name in sorted({choice.process for choice in choices})}
     found = [found for found, _ in reviewed]
     undecided = list(dict.fromkeys(rule for _, rules_left in reviewed for rule in rules_left))
     findings = whole_findings(reading, found)
-    result = {
+    result: dict[str, Any] = {
         "schema": SCHEMA,
         "engine": engine_versions() | {"rules_digest": "+".join(rules_digest(name, own) for name in used)},
         "part": part_head(reading),
@@ -78,7 +79,7 @@ def review(
         "notes": reading.notes,
         "summary": summarise(findings, _rules_held(used, limits), len({rule.rule for rule in undecided})),
     }
-    document: dict[str, Any] = plain(result)
+    document: dict[str, Any] = plain(result | whole_document(reading, found))
     return document | {"timings_ms": plain(stages.with_rest())}
 
 
@@ -127,11 +128,12 @@ def _review_part(subject: Subject, rules: RuleFile) -> tuple[Found, list[Undecid
     findings, undecided = evaluate(decidable_rules, subject)
     found = Found(
         part,
-        facts_of_mesh(part, subject.facts.facts),
+        facts_of_mesh(part, subject.facts.facts) | subject.analysis.facts(subject.material),
         [_feature_dict(feature) for feature in subject.features],
         as_dicts(rules, subject, findings),
         [finding.place for finding in findings],
         [group_of(finding) for finding in findings],
+        subject.analysis.document(subject.material),
     )
     return found, left + undecided
 

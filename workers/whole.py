@@ -6,7 +6,7 @@ directions moved by its placement, and `body` its number.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,7 @@ class Found:
     findings: list[Row]
     places: list[Floats]  # of each finding, what its id is made of
     groups: list[str]  # of each finding, the same where one edit would clear several
+    document: Row = field(default_factory=dict)  # what its process has to say besides
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,11 @@ def whole_findings(reading: Reading, found: list[Found]) -> list[Row]:
     if len(reading.bodies) == 1:
         return rows
     return sorted(rows, key=lambda row: (SEVERITIES.index(row["severity"]), -round(row["extra_minutes"], 6)))
+
+
+def whole_document(reading: Reading, found: list[Found]) -> Row:
+    """What the process has to say of the one body besides; that of several is with each: see `components`."""
+    return found[0].document if len(reading.bodies) == 1 else {}
 
 
 def whole_facts(reading: Reading, found: list[Found]) -> dict[str, Fact]:
@@ -158,6 +164,7 @@ def _body(number: int, reading: Reading, found: list[Found], first: dict[int, in
     row |= {"placement": body.placement, "low": body.low, "high": body.high, "faces": body.faces}
     if first[body.part] == number:
         row["facts"] = {name: fact.as_dict() for name, fact in found[body.part].facts.items()}
+        row |= found[body.part].document
     return row
 
 

@@ -12,7 +12,7 @@ import trimesh
 from tests.assemblies import Placed, Product, write_assembly
 from tests.engine.test_determinism import plate
 from tests.parts import block, bracket, shaft
-from workers import geometry
+from workers import analysis, geometry
 from workers.content_cache import ContentCache
 from workers.errors import PartError
 from workers.facts import measure
@@ -81,7 +81,8 @@ def whole_document(path: Path, configuration: Configuration, kept: KeptGeometry 
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """How often a file was read, a part measured, and its features looked for."""
-    counts = dict.fromkeys(("read_file", "measure_facts", "recognise"), 0)
+    known_by = {"read_file": geometry, "measure_facts": geometry, "recognise": analysis}
+    counts = dict.fromkeys(known_by, 0)
 
     def counting(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any) -> Any:  # noqa: ANN401
@@ -90,8 +91,8 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
         return call
 
-    for name in counts:
-        monkeypatch.setattr(geometry, name, counting(name, getattr(geometry, name)))
+    for name, module in known_by.items():
+        monkeypatch.setattr(module, name, counting(name, getattr(module, name)))
     return counts
 
 

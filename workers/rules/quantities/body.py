@@ -13,7 +13,7 @@ from workers.rules.rule_file import Rule, RuleFileError
 FROM_ABOVE = np.array([0.0, 0.0, 1.0])
 
 
-@quantity("wall_thickness")
+@quantity("wall_thickness", on_meshes="any")
 def wall_thickness(subject: Subject, rule: Rule) -> list[Measurement]:
     """Least thickness in mm of each wall below the rule's largest limit.
 
@@ -77,7 +77,7 @@ def _connected(part: Part, walls: list[Wall]) -> list[list[Wall]]:
     return list(groups.values())
 
 
-@quantity("size_over_machine")
+@quantity("size_over_machine", on_meshes="any")
 def size_over_machine(subject: Subject, rule: Rule) -> list[Measurement]:
     """Largest ratio of a side of the least box to the machine's travel, longest against longest."""
     part = subject.part
@@ -99,7 +99,7 @@ def _boxes(subject: Subject) -> list[Floats]:
     return [np.sort(np.asarray(box, dtype=float)) for box in (subject.part.size, least) if box is not None]
 
 
-@quantity("removed_share")
+@quantity("removed_share", on_meshes="closed")
 def removed_share(subject: Subject, _rule: Rule) -> list[Measurement]:
     """Percent of the stock block that is cut away."""
     part = subject.part

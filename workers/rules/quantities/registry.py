@@ -3,8 +3,11 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal, TypeVar
 
+from workers.analysis import Analysis
 from workers.cad.part import Floats, Part
+from workers.facts.fact import NotMeasuredError
 from workers.facts.measure import PartFacts
 from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
@@ -35,7 +38,7 @@ class Subject:
     """
 
     graph: FaceGraph
-    features: list[Feature]
+    analysis: Analysis
     facts: PartFacts
     limits: str
     material: Material | None = None
@@ -44,6 +47,11 @@ class Subject:
     def part(self) -> Part:
         """The part whose faces make up the graph."""
         return self.graph.part
+
+    @property
+    def features(self) -> list[Feature]:
+        """What the process recognises on the part."""
+        return self.analysis.features
 
     @cached_property
     def main_axis(self) -> Floats:
@@ -69,15 +77,30 @@ class Subject:
         return [f for f in self.features if f.type in types]
 
 
+Kind = TypeVar("Kind")
+
+
+def analysis_of(subject: Subject, kind: type[Kind]) -> Kind:
+    """The subject's analysis, for a quantity that one process alone knows. Raises NotMeasuredError if it is another."""
+    if not isinstance(subject.analysis, kind):
+        raise NotMeasuredError(f"the part was not looked at as a {kind.__name__}")
+    return subject.analysis
+
+
 Quantity = Callable[[Subject, Rule], list[Measurement]]
 QUANTITIES: dict[str, Quantity] = {}
+OnMeshes = Literal["any", "closed"]
+ON_MESHES: dict[str, OnMeshes] = {}
+"""The quantities that a mesh can tell, with no exact surface behind it: any, or only a closed one."""
 
 
-def quantity(name: str) -> Callable[[Quantity], Quantity]:
-    """Register a function as the quantity `name` that rule files refer to."""
+def quantity(name: str, *, on_meshes: OnMeshes | None = None) -> Callable[[Quantity], Quantity]:
+    """Register a function as the quantity `name` that rule files refer to, and the meshes that it can be told from."""
 
     def register(function: Quantity) -> Quantity:
         QUANTITIES[name] = function
+        if on_meshes is not None:
+            ON_MESHES[name] = on_meshes
         return function
 
     return register

@@ -238,7 +238,7 @@ def tube_wall_thickness(subject: Subject, rule: Rule) -> list[Measurement]:
     return walls_of(subject, rule, _walls(subject, tubes=True))
 
 
-@quantity("other_wall_thickness")
+@quantity("other_wall_thickness", on_meshes="any")
 def other_wall_thickness(subject: Subject, rule: Rule) -> list[Measurement]:
     """Least thickness in mm of each wall that is not a turned tube's."""
     return walls_of(subject, rule, _walls(subject, tubes=False))
