@@ -32,8 +32,10 @@ class DrainingServer(Server):
             server.close()
         self.server_state.default_headers.append((b"connection", b"close"))
         for connection in self._connections():
-            if connection.cycle and not connection.cycle.response_complete:
-                connection.shutdown()  # as soon as it has its answer
+            # As soon as it has its answer, which says so. One whose answer has begun already has not been told, and may
+            # ask once more when that has come to its end.
+            if connection.cycle and not connection.cycle.response_started:
+                connection.shutdown()
         self._on_drain()
         deadline = asyncio.get_running_loop().time() + IDLE_SECONDS
         while self._connections() and asyncio.get_running_loop().time() < deadline:

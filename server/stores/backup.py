@@ -10,8 +10,8 @@ a job whose run was kept in between is a job that the reconciler finds the run o
 Left out is what means nothing elsewhere (uploads, cache, run, locks), the queue, and the admin token. The jobs are the
 truth and their messages follow from them: a copy of the queue would be of another moment, with leases of workers that
 are not there; the reconciler of the restored system sends a message for every job that has not ended, on whichever
-broker. Without the admin token an archive lets nobody in: of the other tokens there are only hashes. The next start
-makes a new one.
+broker. One that ran is handed back by the restore, since no worker has it. Without the admin token an archive lets
+nobody in: of the other tokens there are only hashes. The next start makes a new one.
 """
 
 import os
@@ -28,6 +28,7 @@ from server.data_folder import DataFolder
 from server.ids import new_id
 from server.stores import activity_log
 from server.stores.archive import Manifest, is_name, new_archive, read_archive
+from server.stores.dfm_review_jobs import JobState, ReviewJobs
 from server.stores.errors import DamagedDocumentError, NotFoundError
 from server.stores.model_documents import MODEL, locked_model
 from server.stores.paging import ids_in
@@ -77,6 +78,7 @@ def restore(source: Path, target: Path) -> Manifest:
     try:
         manifest = read_archive(source, _known(unfinished), lambda name, file: _write(unfinished / name, file))
         DataFolder(unfinished).prepare()
+        _hand_back_jobs(ReviewJobs(DataFolder(unfinished)))
         os.sync()
         _put_in_place(unfinished, target)
     finally:
@@ -207,6 +209,15 @@ def _write(path: Path, content: IO[bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("xb") as file:
         shutil.copyfileobj(content, file)
+
+
+def _hand_back_jobs(jobs: ReviewJobs) -> None:
+    """Else the reconciler would wait until the worker that ran them cannot have them any more."""
+    for job_id in jobs.ids():
+        job = jobs.if_readable(job_id)
+        if job is not None and job.state is JobState.RUNNING:
+            reason = "it ran when the backup was made that this was restored from"
+            jobs.transition(job_id, JobState.RETRYING, reason=reason, code="restored")
 
 
 def _put_in_place(unfinished: Path, target: Path) -> None:

@@ -72,11 +72,13 @@ def test_an_image_that_does_not_build_fails(project: Path, engine: str) -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="container_check.sh needs root")
-def test_the_engine_beside_the_project_is_given_the_checks(project: Path) -> None:
-    checker = project.parent / "shared" / "tools"
-    checker.mkdir(parents=True)
-    (checker / "container_check.sh").write_text(f'#!{project}/bin/bash\necho "$1 $CC_PORT $CC_VOL $CC_HOOK"; exit 1\n')
-    (checker / "container_check.sh").chmod(0o755)
+@pytest.mark.parametrize(("status", "expected"), [(0, 0), (1, 1), (2, 3)])  # 2: it could not do its work
+def test_the_engine_beside_the_project_is_given_the_checks(project: Path, status: int, expected: int) -> None:
+    checker = project.parent / "shared" / "tools" / "container_check.sh"
+    checker.parent.mkdir(parents=True)
+    checker.write_text(f'#!{project}/bin/bash\necho "$1 $CC_PORT $CC_VOL $CC_HOOK"; exit {status}\n')
+    checker.chmod(0o755)
     done = image_test(project)
-    assert done.returncode == 1
+    assert done.returncode == expected
     assert done.stdout.splitlines()[-1] == f"{project} 8080 /data {project}/scripts/image_checks.sh"
+    assert ("NOT TESTED" in done.stderr) == (expected == 3)

@@ -15,7 +15,7 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 
 
 class Application:
-    """Answers at once, or for /wait when told to."""
+    """Answers at once, or for /wait when told to; for /stream it begins at once, and ends when told to."""
 
     def __init__(self) -> None:
         self.draining = asyncio.Event()
@@ -25,7 +25,11 @@ class Application:
         if scope["path"] == "/wait":
             self.waits.set()
             await self.draining.wait()
-        await send({"type": "http.response.start", "status": 204, "headers": []})
+        status = 200 if scope["path"] == "/stream" else 204
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        if scope["path"] == "/stream":
+            await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+            await self.draining.wait()
         await send({"type": "http.response.body"})
 
 
@@ -77,6 +81,24 @@ def test_a_request_that_waits_is_told_and_its_connection_closed() -> None:
             writer.write(REQUEST.replace(b"/ ", b"/wait ", 1))
             await app.waits.wait()
             server.should_exit = True
+            assert "connection: close" in await answer(reader)
+            assert await reader.read() == b""
+            writer.close()
+
+    with mock.patch("server.draining_server.IDLE_SECONDS", 60):
+        asyncio.run(run())
+
+
+def test_after_a_stream_that_ends_its_connection_has_its_next_request_answered() -> None:
+    async def run() -> None:
+        app = Application()
+        async with serving(app) as (server, port):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(REQUEST.replace(b"/ ", b"/stream ", 1))
+            assert "connection: close" not in await answer(reader)
+            server.should_exit = True
+            assert (await reader.readuntil(b"0\r\n\r\n")).startswith(b"5\r\nbegun")
+            writer.write(REQUEST)
             assert "connection: close" in await answer(reader)
             assert await reader.read() == b""
             writer.close()

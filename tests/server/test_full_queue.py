@@ -148,6 +148,6 @@ def test_retry_after_tells_how_long_what_waits_will_take(
 def test_all_workers_count_for_how_fast_jobs_are_done(services: Services) -> None:
     assert worker_heartbeat.jobs_per_second(services.settings) is None
     for pid in (1, 2):
-        with mock.patch("os.getpid", return_value=pid):
+        with mock.patch.object(worker_heartbeat, "os", mock.Mock(getpid=lambda pid=pid: pid)):
             worker_heartbeat.beat(services.settings, children=2, mean_job_seconds=0.5)
     assert worker_heartbeat.jobs_per_second(services.settings) == 8

@@ -199,9 +199,9 @@ def test_healthz_needs_no_disk(anonymous: TestClient, services: Services) -> Non
 
 def test_the_latest_beat_counts_and_old_ones_go(settings: Settings) -> None:
     assert last_beat(settings) is None
-    with mock.patch("server.stores.worker_heartbeat.os.getpid", return_value=1):
+    with mock.patch.object(worker_heartbeat, "os", mock.Mock(getpid=lambda: 1)):
         beat(settings, kernel=KERNEL)
-    with mock.patch("server.stores.worker_heartbeat.os.getpid", return_value=2):
+    with mock.patch.object(worker_heartbeat, "os", mock.Mock(getpid=lambda: 2)):
         beat(settings)
     latest = last_beat(settings)
     assert latest is not None and latest.pid == 2 and latest.is_fresh

@@ -88,9 +88,7 @@ def test_a_backup_under_load_is_a_stack_that_goes_on(data: Path) -> None:
     assert "good" in rapiddraft(target, "restore", str(archive))
     assert not (target / "admin-token").exists() and not (target / "queue.sqlite3").exists()
     assert verify(DataFolder(target)).findings == []
-    # A job that ran when it was copied is taken up when no worker can have it any more: soon, with these.
-    soon = {"RAPIDDRAFT_SANDBOX_DEADLINE_SECONDS": "10", "RAPIDDRAFT_BROKER_LEASE_SECONDS": "1"}
-    with running_stack(target, **soon, **loaded) as stack:
+    with running_stack(target, **loaded) as stack:
         stack.wait_until_ready()
         _is_there(stack.api, said, waiting)
         for model in kept:

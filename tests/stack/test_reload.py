@@ -1,5 +1,7 @@
-"""SIGHUP replaces the API's processes, and no client notices: what waits is told to go on elsewhere."""
+"""SIGHUP replaces the API's processes, and no client notices: what waits is told to go on elsewhere. Nor is a job lost
+while one worker after another takes over."""
 
+import hashlib
 import itertools
 import threading
 from collections import Counter
@@ -12,13 +14,14 @@ import httpx
 import psutil
 import pytest
 
-from tests.stack.running import Stack
+from tests.stack.running import SAMPLE, Stack
 from tests.waiting import until
 
 pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
 
-RELOADS = 3
-READERS, REVIEWERS = 4, 2
+RELOADS = 2
+READERS, REVIEWERS = 3, 2
+UPLOAD_BYTES, PIECE_BYTES = 1 << 18, 1 << 14
 
 
 def api_processes(stack: Stack) -> set[int]:
@@ -39,10 +42,17 @@ class Load:
         self.stack = stack
         self.answers = Counter[str]()
         self.errors: list[str] = []
+        self.jobs: set[str] = set()
         self._over = threading.Event()
-        readers = [self._read] * READERS
-        reviewers = [partial(self._review, model=model) for model in models[:REVIEWERS]]
-        self._threads = [threading.Thread(target=self._ask, args=(ask,)) for ask in [*readers, *reviewers]]
+        self._serial = itertools.count()
+        reviewed, followed = models[:REVIEWERS], models[-1]
+        asks = {
+            "read": [self._read] * READERS,
+            "review": [partial(self._review, model=model) for model in reviewed],
+            "upload": [self._upload],
+            "follow": [partial(self._follow, model=followed)],
+        }
+        self._threads = [threading.Thread(target=self._ask, args=(what, ask)) for what in asks for ask in asks[what]]
 
     def __enter__(self) -> "Load":
         for thread in self._threads:
@@ -54,34 +64,66 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def _read(self, api: httpx.Client) -> tuple[str, httpx.Response]:
-        return "read", api.get("/api/models")
+    def wait_until_all_are_answered(self) -> None:
+        """Everything that is asked has been answered once more from now on."""
+        before = self.answers.copy()
+        until(lambda: all(self.answers[w] > before[w] for w in ("read", "review", "upload", "follow")), "answers", 60)
 
-    def _review(self, api: httpx.Client, model: str) -> tuple[str, httpx.Response]:
-        return "review", api.post(f"/api/models/{model}/dfm/review-v2", headers={"Cache-Control": "no-cache"})
+    def _read(self, api: httpx.Client) -> None:
+        api.get("/api/models").raise_for_status()
 
-    def _ask(self, ask: Callable[[httpx.Client], tuple[str, httpx.Response]]) -> None:
+    def _review(self, api: httpx.Client, model: str) -> None:
+        answer = api.post(f"/api/models/{model}/dfm/review-v2", headers={"Cache-Control": "no-cache"})
+        if answer.raise_for_status().status_code == 202:
+            self.jobs.add(answer.headers["Location"].rpartition("/")[2])
+
+    def _upload(self, api: httpx.Client) -> None:
+        content = SAMPLE.read_bytes() + f"/* {next(self._serial)} */\n".encode() + b" " * UPLOAD_BYTES
+        pieces = (content[at : at + PIECE_BYTES] for at in range(0, len(content), PIECE_BYTES))
+        model = api.post("/api/models?name=x.step", content=pieces).raise_for_status().json()
+        assert model["sha256"] == hashlib.sha256(content).hexdigest()
+        api.delete(f"/api/models/{model['id']}").raise_for_status()
+
+    def _follow(self, api: httpx.Client, model: str) -> None:
+        """Follow a job to its end as `EventSource` would: a stream that ends before is asked for again."""
+        headers = {"Prefer": "respond-async", "Cache-Control": "no-cache"}
+        job = api.post(f"/api/models/{model}/dfm/review-v2", headers=headers).raise_for_status().json()["id"]
+        self.jobs.add(job)
+        seen: list[str] = []
+        events = ""
+        while '"succeeded"' not in events:
+            last = {"Last-Event-ID": seen[-1]} if seen else {}
+            events = api.get(f"/api/jobs/{job}/events", headers=last).raise_for_status().text
+            seen += [line.removeprefix("id: ") for line in events.splitlines() if line.startswith("id: ")]
+        assert len(seen) == len(set(seen))
+
+    def _ask(self, what: str, ask: Callable[[httpx.Client], None]) -> None:
         with httpx.Client(base_url=self.stack.api.base_url, headers=self.stack.api.headers, timeout=60) as api:
             while not self._over.is_set():
                 try:
-                    what, answer = ask(api)
-                except httpx.TransportError as error:
-                    self.errors.append(repr(error))
-                    continue
-                self.answers[what] += 1
-                if answer.status_code not in (200, 202):
-                    self.errors.append(f"{answer.status_code} {answer.text}")
+                    ask(api)
+                    self.answers[what] += 1
+                except (httpx.HTTPError, AssertionError) as error:
+                    self.errors.append(f"{what}: {error!r}")
 
 
 def test_a_reload_under_load_drops_no_request(stack: Stack, copies: list[str]) -> None:
     stack.wait_until_ready()
     with Load(stack, copies) as load:
         for _ in range(RELOADS):
-            asked = load.answers.copy()
             reload(stack)
-            until(lambda: all(load.answers[w] > asked[w] for w in ("read", "review")), "both are answered", 60)  # noqa: B023
+            load.wait_until_all_are_answered()
     assert not load.errors
-    assert load.answers["read"] > RELOADS * READERS
+
+
+def test_no_job_is_lost_while_the_worker_is_replaced_under_load(stack: Stack, copies: list[str]) -> None:
+    stack.wait_until_ready()
+    with Load(stack, copies) as load:
+        assert "worker: started" in stack.control("restart", "worker")
+        load.wait_until_all_are_answered()
+    assert not load.errors
+    ended = [stack.ended_job(job, seconds=60) for job in load.jobs]
+    assert {(job["state"], job["attempts"]) for job in ended} == {("succeeded", 1)}
 
 
 @contextmanager

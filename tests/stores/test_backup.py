@@ -7,6 +7,7 @@ import shutil
 import stat
 import tarfile
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import IO
 from unittest import mock
@@ -17,6 +18,7 @@ from server._atomic_json import LockTimeoutError, with_file_lock
 from server.access import admin_token
 from server.access.roles import Role
 from server.access.tokens import Tokens
+from server.clock import now
 from server.data_folder import DataFolder
 from server.settings import Settings
 from server.stores import backup
@@ -32,7 +34,7 @@ from server.stores.verify import verify
 from tests.faults.troubles import small_disk
 from tests.jobs.conftest import Installation, install
 from workers import actors, brokers
-from workers.reconciler import Reconciler
+from workers.reconciler import SENDING_SECONDS, Reconciler
 
 REVIEW = {"process": "cnc_milling", "limits": "default", "findings": [{"text": "x" * 1000}]}
 
@@ -88,6 +90,20 @@ def test_jobs_that_had_not_ended_get_new_messages_in_their_old_order(source: Ins
     consumer.close()
     restored.broker.close()
     assert delivered == [job.id for job in later]
+
+
+def test_a_job_that_ran_is_sent_again_as_soon_as_one_that_waited(source: Installation, tmp_path: Path) -> None:
+    job = source.send("runs")
+    source.jobs.transition(job.id, JobState.RUNNING, reason="x")
+    back_up(source.data, tmp_path / "backup.tar")
+    source.broker.close()
+    restore(tmp_path / "backup.tar", tmp_path / "restored")
+    restored = install(Settings(data_dir=tmp_path / "restored"))
+    with mock.patch("workers.reconciler.now", lambda: now() + timedelta(seconds=SENDING_SECONDS + 1)):
+        restored.reconciler.look()
+    assert job.id in brokers.live_message_ids(restored.broker, actors.QUEUE)
+    assert restored.jobs.get(job.id).attempts == 1
+    restored.broker.close()
 
 
 def test_a_queued_job_whose_run_was_kept_in_between_is_sent_again(source: Installation, tmp_path: Path) -> None:
@@ -387,6 +403,6 @@ def test_a_run_is_there_for_every_job_that_succeeded(source: Installation, tmp_p
     source.broker.close()
     restore(tmp_path / "backup.tar", tmp_path / "restored")
     restored = install(Settings(data_dir=tmp_path / "restored"))
-    assert restored.jobs.get(job.id).state is JobState.RUNNING
+    assert restored.jobs.get(job.id).state is JobState.RETRYING
     AnalysisRuns(restored.data).require(job.model_id, job.id)
     restored.broker.close()
