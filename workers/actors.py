@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import dramatiq
@@ -34,6 +35,7 @@ from workers.content_cache import ContentCache
 from workers.engine_digest import engine_digest, geometry_digest
 from workers.errors import PartError
 from workers.file_broker import QueueFullError
+from workers.job_kinds import JOB_KINDS
 from workers.pace import Pace
 from workers.sandbox import (
     ChildCrashed,
@@ -51,14 +53,10 @@ from workers.sandbox import (
 log = logging.getLogger(__name__)
 
 QUEUE = "reviews"
-REVIEW = "workers.review:review_in_sandbox"
-PART_FACTS = "workers.part_facts:part_facts_in_sandbox"
 PRELOAD = ("workers.preload",)
 MAX_ATTEMPTS = 4
 MIB = 1024 * 1024
 STAGE_INTERVAL_SECONDS = 0.25
-# Facts are mostly measured before anybody asks for them, so they can wait for reviews that somebody asked for.
-REVIEW_PRIORITY, FACTS_PRIORITY = 0, 10
 
 # What a later attempt may get past: the child was killed, the machine was loaded, the disk was full, a lock
 # was held. All else would end the same way again.
@@ -86,13 +84,11 @@ def build_broker(settings: Settings) -> Broker:
         "time_limit": int(longest_attempt_seconds(settings) * 1000),
     }
 
-    @dramatiq.actor(priority=REVIEW_PRIORITY, **options)
-    def run_review(job_id: str, request_id: str) -> None:
+    def run(job_id: str, request_id: str) -> None:
         reviewer.run(job_id, request_id, _traceparent_of_message())
 
-    @dramatiq.actor(priority=FACTS_PRIORITY, **options)
-    def run_part_facts(job_id: str, request_id: str) -> None:
-        reviewer.run(job_id, request_id, _traceparent_of_message())
+    for kind in JOB_KINDS.values():
+        dramatiq.actor(actor_name=kind.actor, priority=kind.priority, **options)(run)
 
     return broker
 
@@ -135,7 +131,7 @@ def enqueue_review(broker: Broker, job: Job, *, is_new: bool = False) -> None:
 
 def _message(broker: Broker, job: Job) -> "Message[None]":
     """The message for `job`: whoever asked for it has a turn of his own, and the reconciler knows it by its id."""
-    actor = broker.get_actor("run_review" if job.kind == "review" else "run_part_facts")
+    actor = broker.get_actor(JOB_KINDS[job.kind].actor)
     message: Message[None] = actor.message(job.id, job.request_id)
     traceparent = tracing.current_traceparent()
     options = {"group": job.identity} | ({"traceparent": traceparent} if traceparent else {})
@@ -294,7 +290,7 @@ class Reviewer:
         ended = JobState.RUNNING
         try:
             with tracing.StageSpans() as spans:
-                timings = self._review(job, let_next, spans)
+                timings = self._do(job, let_next, spans)
             ended = JobState.SUCCEEDED
             if timings:
                 pace().add(time.perf_counter() - started)
@@ -319,12 +315,18 @@ class Reviewer:
             log.info("job attempt", extra=fields)
             tracing.annotate(state=ended.value, attempt=job.attempts)
 
-    def _review(self, job: Job, let_next: Callable[[], None], spans: tracing.StageSpans) -> dict[str, float]:
-        """Review or measure the part, keep the result, and return how long each stage took, in ms."""
-        model = self.models.get(job.model_id)
+    def _do(self, job: Job, let_next: Callable[[], None], spans: tracing.StageSpans) -> dict[str, float]:
+        """Do what the job asks for, keep the result, and return how long each stage took, in ms."""
         if self.results.is_kept(job):
             self._succeed(job)
             return {}
+        with self.results.folder() as folder:
+            return self._do_in(folder, job, let_next, spans)
+
+    def _do_in(
+        self, folder: Path, job: Job, let_next: Callable[[], None], spans: tracing.StageSpans
+    ) -> dict[str, float]:
+        model = self.models.get(job.model_id)
         engine = engine_digest(self.rules_dir)
         payload = {
             "path": str(self.models.part_file(model.id)),
@@ -335,12 +337,13 @@ class Reviewer:
             "material": job.material,
             "rules": self.rules_dir,
             "cache": self._geometry_cache(model.sha256),
+            **self.results.told(job, folder),
         }
         stages = _StageReports(self.jobs, job, spans)
         try:
             with counted():
                 result: dict[str, Any] = sandbox().run(
-                    REVIEW if job.kind == "review" else PART_FACTS,
+                    JOB_KINDS[job.kind].target,
                     payload,
                     # One that the machine had too little time for is not made to give way again.
                     replace(self.limits, nice=0) if job.was_starved else self.limits,
@@ -355,7 +358,7 @@ class Reviewer:
             self._forget_if_removed(model)
         spans.began("store")
         reviewed = time.perf_counter()
-        is_ours = self.results.keep(job, result)
+        is_ours = self.results.keep(job, result, folder)
         # Where a rule file was changed meanwhile, it is not known which one the review is by.
         is_known = is_ours and engine_digest(self.rules_dir) == engine
         self._succeed(job, engine if is_known else None)

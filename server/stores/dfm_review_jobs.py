@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 PART_FACTS = "part-facts"
 
-JobKind = Literal["review", "part_facts"]
+JobKind = Literal["review", "part_facts", "report"]
 
 
 class JobState(StrEnum):
@@ -109,7 +109,8 @@ class Job(BaseModel):
     """A review that was asked for, and what became of it."""
 
     id: str = Field(description="ULID; the run that the job leads to has the same one.")
-    kind: JobKind = Field("review", description="A review, or only the part's facts, which no limits bear upon.")
+    kind: JobKind = Field("review", description="A review, only the part's facts, or the report of a review.")
+    about: str | None = Field(None, description="The run that is reported, for a report.")
     model_id: str
     process: Process
     limits: LimitSet
@@ -179,6 +180,7 @@ class ReviewJobs:
         identity: str,
         material: Material | None = None,
         kind: JobKind = "review",
+        about: str | None = None,
         shares: Callable[[Job], bool] = lambda latest: not latest.state.is_final,
         check: Callable[[Job], None] = lambda _new: None,
     ) -> tuple[Job, bool]:
@@ -189,7 +191,7 @@ class ReviewJobs:
         """
         with self._in_flight(model_id) as in_flight:
             job = _new_job(model_id, process, limits, material, request_id=request_id, identity=identity)
-            job = job.model_copy(update={"kind": kind})
+            job = job.model_copy(update={"kind": kind, "about": about})
             latest = self._named(in_flight, _configuration(job))
             if latest is not None and shares(latest):
                 return latest, False
@@ -209,6 +211,10 @@ class ReviewJobs:
         Takes no lock and writes nothing; another may be asked for in this very moment.
         """
         return self._named(self._read_in_flight(model_id), _review_of(process, limits, material))
+
+    def latest_about(self, model_id: str, kind: JobKind, about: str) -> Job | None:
+        """The same for the job of a kind that is about one thing, say the report of a run."""
+        return self._named(self._read_in_flight(model_id), f"{kind}:{about}")
 
     def latest_for_facts(self, model_id: str) -> Job | None:
         """The same for the job that was to measure the model's facts."""
@@ -422,7 +428,13 @@ class ReviewJobs:
 
 def _configuration(job: Job) -> str:
     """What one job does for all who ask for it."""
-    return PART_FACTS if job.kind == "part_facts" else _review_of(job.process, job.limits, job.material)
+    match job.kind:
+        case "review":
+            return _review_of(job.process, job.limits, job.material)
+        case "part_facts":
+            return PART_FACTS
+        case _:
+            return f"{job.kind}:{job.about}"  # which no process is called
 
 
 def _review_of(process: Process, limits: LimitSet, material: Material | None) -> str:

@@ -16,6 +16,7 @@ from server.settings import Settings
 from server.stores.analysis_runs import AnalysisRuns
 from server.stores.dfm_review_jobs import Job, JobState, ReviewJobs
 from server.stores.model_store import ModelStore
+from tests.job_targets import done_by
 from tests.jobs.servers import amqp_url, redis_url
 from tests.server.conftest import step
 from tests.waiting import until
@@ -93,7 +94,7 @@ def working(installation: Installation, sandbox: Sandbox) -> Iterator[Worker]:
     actor = installation.broker.get_actor("run_review")
     with (
         mock.patch.object(actors, "sandbox", lambda: sandbox),
-        mock.patch.object(actors, "REVIEW", REVIEW),
+        done_by("review", REVIEW),
         mock.patch.dict(actor.options, min_backoff=1, max_backoff=50),
     ):
         worker.start()

@@ -2,12 +2,13 @@
 
 from unittest import mock
 
+from tests.job_targets import done_by
 from tests.jobs.conftest import REVIEW
 from workers import __main__, actors, reconciler
 
 if __name__ == "__main__":
     with (
-        mock.patch.object(actors, "REVIEW", REVIEW),
+        done_by("review", REVIEW),
         mock.patch.object(actors, "PRELOAD", ()),
         mock.patch.object(__main__, "_self_checks", lambda *_settings: {}),
         mock.patch.object(reconciler, "INTERVAL_SECONDS", 0.2),

@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from server.services import Services
 from server.settings import Settings
 from server.stores.dfm_review_jobs import Job, JobState
+from tests.job_targets import done_by
 from tests.server.conftest import step, wait_until, working
 from workers import actors
 from workers.engine_digest import engine_digest
@@ -27,7 +28,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 def worker(services: Services, sandbox: Sandbox) -> Iterator[Worker]:
-    with mock.patch.object(actors, "REVIEW", "tests.server.targets:review"), working(services, sandbox) as worker:
+    with done_by("review", "tests.server.targets:review"), working(services, sandbox) as worker:
         yield worker
 
 

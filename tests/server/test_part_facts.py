@@ -15,6 +15,7 @@ from server.settings import Settings
 from server.stores.dfm_review_jobs import Job, JobState
 from server.stores.errors import NotFoundError
 from server.stores.verify import verify
+from tests.job_targets import done_by
 from tests.server.conftest import STEP, new_jobs, step, wait_until, working
 from workers import actors
 from workers.file_broker import QueueDiskFullError
@@ -29,7 +30,7 @@ Finish = Callable[[Job], None]
 @pytest.fixture
 def worker(services: Services, sandbox: Sandbox) -> Iterator[Worker]:
     with (
-        mock.patch.object(actors, "PART_FACTS", "tests.server.targets:part_facts"),
+        done_by("part_facts", "tests.server.targets:part_facts"),
         working(services, sandbox) as worker,
     ):
         yield worker

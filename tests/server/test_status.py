@@ -21,6 +21,7 @@ from server.services import Services
 from server.settings import Settings
 from server.stores.dfm_review_jobs import Job, JobError, JobState
 from server.stores.worker_heartbeat import SelfCheck, beat
+from tests.job_targets import done_by
 from tests.waiting import pid_in
 from workers import actors
 from workers.sandbox import Limits, Sandbox, SandboxError
@@ -80,10 +81,9 @@ def test_a_child_is_at_work_for_a_job(
         go_on.wait(20)
 
     monkeypatch.setattr(actors, "sandbox", lambda: sandbox)
-    monkeypatch.setattr(actors, "REVIEW", "tests.server.targets:review")
     monkeypatch.setattr(actors._StageReports, "began", look)
     job = services.jobs.create(model_id, "cnc_milling", "default", request_id="r", identity="admin")
-    with ThreadPoolExecutor(1) as thread:
+    with done_by("review", "tests.server.targets:review"), ThreadPoolExecutor(1) as thread:
         done = thread.submit(actors.Reviewer(services.settings).run, job.id, "r")
         assert seen.wait(20)
         beat(services.settings, running=sandbox.running())

@@ -151,9 +151,9 @@ def test_the_next_child_begins_before_the_result_is_stored(
     first, second, third = (job_for(client, services, text) for text in "abc")
     stored, keep = threading.Event(), reviewer.results.keep
 
-    def slow(job: Job, result: dict[str, Any]) -> bool:
+    def slow(job: Job, result: dict[str, Any], folder: Path) -> bool:
         assert job.id != first.id or stored.wait(30)
-        return keep(job, result)
+        return keep(job, result, folder)
 
     reviewer.children = threading.BoundedSemaphore(1)
     with mock.patch.object(reviewer.results, "keep", slow):
