@@ -160,8 +160,8 @@ def test_only_processes_that_count_have_files_and_each_has_few(stack: Stack, cop
 
 
 def files(folder: Path) -> set[tuple[str, int]]:
-    """Kind and process of each file."""
-    return {(kind, int(pid)) for kind, _, pid in (file.stem.rpartition("_") for file in folder.iterdir())}
+    """Kind and process of each file; 0 stands for all processes that are gone."""
+    return {(kind, int(pid)) for kind, _, pid in (file.stem.rpartition("_") for file in folder.glob("*.db"))}
 
 
 @pytest.mark.skipif(promtool() is None, reason="promtool is not installed (Debian's package prometheus)")
