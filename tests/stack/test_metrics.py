@@ -141,7 +141,7 @@ def test_without_a_worker_the_jobs_wait(stack: Stack, copies: list[str]) -> None
         until(lambda: Scrape(stack).of("queue_oldest_waiting_seconds") > 1, "it waits")
         now = Scrape(stack)
         assert now.of("queue_messages", state="waiting") == 1
-        assert now.of("workers") == now.of("check_ok", check="worker") == 0
+        assert now.of("workers") == now.of("check_ok", check="worker", required="true") == 0
     finally:
         stack.control("start", "worker")
     assert stack.ended_job(job, 60)["state"] == "succeeded"
