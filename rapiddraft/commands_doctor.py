@@ -21,6 +21,7 @@ CHECKS: tuple[Callable[[Settings], Finding | list[Finding]], ...] = (
     folder.space,
     folder.file_system,
     folder.documents,
+    folder.tokens,
     folder.leftovers,
     machine.clock,
     machine.open_files,

@@ -111,8 +111,6 @@ def post_worker_init(_worker: UvicornWorker) -> None:
     gc.freeze()
 
 
-def child_exit(_server: Arbiter, worker: UvicornWorker) -> None:
-    """Drop what only a living process can report."""
-    from prometheus_client import multiprocess  # not before the environment names the folder
-
-    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+def child_exit(_server: Arbiter, _worker: UvicornWorker) -> None:
+    """Keep what it counted, and drop what only a living process can report."""
+    metrics_folder.add_up_the_dead(metrics_folder.folder_of(_settings.data_dir))

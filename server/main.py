@@ -111,7 +111,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         middleware=[
             *_cors(settings),
-            Middleware(Authentication, gate=services.gate, settings=settings),
+            Middleware(Authentication, gate=services.gate, settings=settings, signed=services.signed),
             Middleware(RateLimit, upload_path=UPLOADS, settings=settings),
             Middleware(SlowBody, patience=settings.client_patience_seconds),
             Middleware(BodyLimit, upload_path=UPLOADS, upload_bytes=settings.max_upload_bytes),

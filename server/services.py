@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio.to_thread
 from dramatiq import Broker
@@ -23,11 +23,23 @@ from server.stores.part_facts import PartFactsStore
 from server.stores.review_store import ReviewStore
 from workers import actors
 
+if TYPE_CHECKING:
+    from server.access.signed_identity import SignedIdentities
+
 log = logging.getLogger(__name__)
 
 _HEALTH_THREADS = 2
 
 T = TypeVar("T")
+
+
+def _signed(settings: Settings) -> "SignedIdentities | None":
+    if not settings.identity_keys:
+        return None
+    # Only here: cryptography and an HTTP client take 15 MB of every API process.
+    from server.access.signed_identity import signed_identities
+
+    return signed_identities(settings)
 
 
 class Services:
@@ -46,6 +58,7 @@ class Services:
         self.part_facts = PartFactsStore(self.data)
         self.reviews = ReviewStore(self.data)
         self.gate = Gate(Tokens(self.data))
+        self.signed = _signed(settings)
         self.broker: Broker | None = None
         self.waiter: JobWaiter | None = None
         self.startup_errors: list[str] = []
@@ -59,7 +72,7 @@ class Services:
         # Nothing is served yet, so this may block the event loop.
         self._try("data folder", self.data.prepare)
         self.gate.admin_token = self._try("admin token", lambda: admin_token.load_or_make(self.data.admin_token))
-        self._try("traces", lambda: tracing.configure(self.settings.otlp_endpoint, "api"))
+        tracing.configure(self.settings.otlp_endpoint, "api")
         self.broker = self._try("queue", lambda: actors.build_broker(self.settings))
         self.waiter = self._try("wake-up socket", lambda: JobWaiter(self.jobs, self.data.wake))
         if self.waiter:

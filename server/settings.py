@@ -108,6 +108,12 @@ class Settings(BaseSettings):
     retention_runs_per_model: int = Field(
         0, ge=0, description="Newest analysis runs that are kept of a model, besides those that are named; 0 for all."
     )
+    retention_reviews_mb: int = Field(
+        0,
+        ge=0,
+        description="Megabytes that the newest jobs and analysis runs may take; what is older goes, as far as nothing "
+        "names it; 0 for any number.",
+    )
     retention_removed_models_days: int = Field(
         0, ge=0, description="Days after which the activity log of a removed model is removed too; 0 for never."
     )

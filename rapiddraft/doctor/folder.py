@@ -12,10 +12,13 @@ from pathlib import Path
 import psutil
 
 from rapiddraft.doctor.finding import Finding, ok, warning, wrong
+from server.access import admin_token
+from server.access.tokens import TOKEN_KIND
 from server.data_folder import DataFolder
 from server.settings import Settings
 from server.stores import damage
 from server.stores.backup import INTERRUPTED, LOCK_SUFFIX
+from server.stores.errors import DamagedDocumentError, NewerDocumentError
 from workers.file_broker.broker import RESERVED_BYTES
 
 # A lock is held for one change; who waits for one gives up after ten seconds.
@@ -96,6 +99,33 @@ def documents(settings: Settings) -> Finding:
     if found:
         return warning("documents", f"{len(found)} were damaged, and restored", f"Look at the disk. {remedy}")
     return ok("documents", "none was found damaged")
+
+
+def tokens(settings: Settings) -> Finding:
+    """Each must be readable, or who has it is refused; the admin's is for its owner's eyes only."""
+    data = DataFolder(settings.data_dir)
+    if damaged := [path.name for path in sorted(data.tokens.glob("*.json")) if not _is_token(path)]:
+        remedy = "Nobody gets in with it: revoke or delete it, and make another with `rapiddraft token make`."
+        return wrong("tokens", f"cannot be read: {', '.join(damaged[:5])}", remedy)
+    if not data.admin_token.exists():
+        return ok("tokens", "the admin token is made at the first start")
+    try:
+        admin_token.read(data.admin_token)
+    except ValueError as error:
+        return wrong("tokens", str(error), "Delete it, and restart the API.")
+    if data.admin_token.stat().st_mode & 0o077:
+        return wrong(
+            "tokens", f"others may read {data.admin_token.name}", f"chmod 600 {data.admin_token}, or delete it."
+        )
+    return ok("tokens", "readable")
+
+
+def _is_token(path: Path) -> bool:
+    try:
+        TOKEN_KIND.read(path)
+    except (DamagedDocumentError, NewerDocumentError):
+        return False
+    return True
 
 
 def leftovers(settings: Settings) -> Finding:

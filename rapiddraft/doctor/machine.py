@@ -6,8 +6,11 @@ import platform
 import re
 import resource
 import tempfile
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
+
+import psutil
 
 from rapiddraft.doctor.finding import Finding, ok, warning, wrong
 from server import machine
@@ -15,6 +18,7 @@ from server.clock import now
 from server.data_folder import DataFolder
 from server.ids import first_id_at
 from server.settings import PROJECT_ROOT, Settings
+from server.stores.backup import stack_runs_on
 from server.stores.paging import ids_in
 from workers.errors import PartError
 from workers.sandbox import Limits, Sandbox, SandboxError
@@ -99,14 +103,24 @@ def _is_unsynchronised() -> bool:
     return bool(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)) == _TIME_ERROR)
 
 
-def open_files(_settings: Settings) -> Finding:
+def open_files(settings: Settings) -> Finding:
     """Every event stream is an open file of its API process."""
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    most = _limit_of_stack(settings)
     remedy = f"ulimit -n {ENOUGH_FILES}, or LimitNOFILE={ENOUGH_FILES} in the unit."
     if most == resource.RLIM_INFINITY or most >= ENOUGH_FILES:
         return ok("open files", "unlimited" if most == resource.RLIM_INFINITY else f"{most} a process")
     state = wrong if most < FEW_FILES else warning
     return state("open files", f"{most} a process, enough for some {max(0, most - 100)} event streams", remedy)
+
+
+def _limit_of_stack(settings: Settings) -> int:
+    """Of supervisord, if it runs, which hands it on; else of this process, which might start it."""
+    data = DataFolder(settings.data_dir)
+    if stack_runs_on(data):
+        with suppress(OSError, ValueError, psutil.Error):  # it has ended meanwhile, or is another user's
+            supervisord = psutil.Process(int((data.run / "supervisord.pid").read_text()))
+            return int(supervisord.rlimit(resource.RLIMIT_NOFILE)[0])
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def memory(settings: Settings) -> Finding:

@@ -3,8 +3,9 @@
 import errno
 import socket
 import sqlite3
+import time
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -19,7 +20,10 @@ from server.clock import now
 from server.data_folder import DataFolder
 from server.settings import Settings
 from server.stores.backup import stack_runs_on
-from server.stores.dfm_review_jobs import Job, JobState, ReviewJobs
+from server.stores.dfm_review_jobs import JOB_KIND, Job, JobState
+from server.stores.errors import DamagedDocumentError, NewerDocumentError
+from server.stores.paging import ids_in
+from server.stores.worker_heartbeat import STALE_AFTER
 from workers import actors, brokers
 from workers.file_broker.storage import APPLICATION_ID, FORMAT_NUMBER
 
@@ -43,9 +47,16 @@ def port(settings: Settings) -> Finding:
                 )
         else:
             return ok(check, f"{where} is free")
-    if stack_runs_on(DataFolder(settings.data_dir)):
+    if _is_up(settings):
         return ok(check, f"{where} is the stack's")
     return wrong(check, f"{where} is taken by another program", "Set RAPIDDRAFT_PORT to another, or end that program.")
+
+
+def _is_up(settings: Settings) -> bool:
+    """Whether supervisord runs, or, where something else started it, a worker gives signs of life."""
+    data = DataFolder(settings.data_dir)
+    signs = data.workers.glob("*.json")
+    return stack_runs_on(data) or any(time.time() - s.stat().st_mtime < STALE_AFTER.total_seconds() for s in signs)
 
 
 def queue(settings: Settings) -> Finding:
@@ -89,9 +100,12 @@ def _queue_file(path: Path) -> Finding:
 
 def jobs(settings: Settings) -> list[Finding]:
     """Jobs that should have ended, and those that were given up. Looks at the latest ten thousand."""
-    store = ReviewJobs(DataFolder(settings.data_dir))
-    readable = (store.if_readable(job_id) for job_id in islice(store.ids(), MOST_JOBS))
-    found = [job for job in readable if job is not None]
+    folder = DataFolder(settings.data_dir).jobs
+    found = []
+    for job_id in islice(ids_in(folder, ".json"), MOST_JOBS):
+        # Not as the service reads them, which would put a damaged one aside. One that is gone has ended.
+        with suppress(FileNotFoundError, DamagedDocumentError, NewerDocumentError):
+            found.append(JOB_KIND.read(folder / f"{job_id}.json").content)
     return [_stuck([job for job in found if _is_stuck(job, settings)], len(found)), _dead_letters(found)]
 
 
@@ -125,7 +139,7 @@ def stack(settings: Settings) -> Finding:
     """supervisord's programs, if it runs."""
     data = DataFolder(settings.data_dir)
     if not stack_runs_on(data):
-        return ok("stack", "does not run")
+        return ok("stack", "runs without supervisord" if _is_up(settings) else "does not run")
     server = ServerProxy("http://localhost", SupervisorTransport(serverurl=f"unix://{data.run / 'supervisor.sock'}"))
     try:
         programs = {str(info["name"]): str(info["statename"]) for info in _info(server)}
@@ -145,7 +159,7 @@ def _info(server: ServerProxy) -> list[dict[str, object]]:
 
 def readiness(settings: Settings) -> Finding:
     """What /readyz says, if the stack runs."""
-    if not stack_runs_on(DataFolder(settings.data_dir)):
+    if not _is_up(settings):
         return ok("readiness", "not asked: the stack does not run")
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)
     try:

@@ -21,6 +21,11 @@ def load_or_make(path: Path) -> str:
     with with_file_lock(path):
         if not path.exists():
             _make(path)
+    return read(path)
+
+
+def read(path: Path) -> str:
+    """The token in the file at `path`. Raises OSError, and ValueError as above."""
     token = path.read_text(encoding="ascii").strip()
     if len(token) < _LEAST_CHARACTERS:
         raise ValueError(

@@ -39,6 +39,14 @@ class SigningKeys:
         self._read_at = self._tried_at = float("-inf")
         self._reading = asyncio.Lock()
 
+    @property
+    def trouble(self) -> str | None:
+        """Why those who are not let in by a token may not be let in either."""
+        if self._tried_at <= self._read_at:  # not tried at all, or read
+            return None
+        kept = monotonic() - self._read_at < USABLE_SECONDS
+        return "cannot be read; the log says why" + ("; those of before count for a day" if kept else "")
+
     async def get(self, key_id: str) -> PyJWK:
         """The key of that id. Raises UnknownKeyError and KeysUnavailableError."""
         known = key_id in self._keys

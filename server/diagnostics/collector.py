@@ -43,9 +43,11 @@ class StateCollector(Collector):
         return family
 
     def _checks(self) -> Metric:
-        family = GaugeMetricFamily("rapiddraft_check_ok", "Whether a check of /readyz is passed.", labels=["check"])
+        family = GaugeMetricFamily(
+            "rapiddraft_check_ok", "Whether a check of /readyz is passed.", labels=["check", "required"]
+        )
         for check in readiness(self.services).checks:
-            family.add_metric([check.name], check.ok)
+            family.add_metric([check.name, str(check.required).lower()], check.ok)
         return family
 
     def _memory(self, beats: list[Beat]) -> Metric:

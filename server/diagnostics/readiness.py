@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
+from server.observability import tracing
 from server.services import Services
 from server.stores import damage
 from server.stores.worker_heartbeat import Beat, SelfCheck, last_beat
@@ -36,7 +37,7 @@ class Readiness(BaseModel):
 
 def readiness(services: Services) -> Readiness:
     """How things stand now; reads no more than a few small files."""
-    beat = last_beat(services.settings)
+    beat, signed = last_beat(services.settings), services.signed
     checks = [
         _data_folder(services),
         _documents(services),
@@ -45,6 +46,8 @@ def readiness(services: Services) -> Readiness:
         _reported("kernel", beat.kernel if beat else None),
         _reported("rules", beat.rules if beat else None),
         _cache(services),
+        _optional("tracing", services.settings.otlp_endpoint, tracing.trouble()),
+        _optional("identity keys", services.settings.identity_keys, signed.keys.trouble if signed else None),
     ]
     ready = all(check.ok for check in checks if check.required) and not services.startup_errors
     return Readiness(ready=ready, checks=checks, startup_errors=services.startup_errors)
@@ -83,6 +86,10 @@ def _cache(services: Services) -> Check:
         why = _why_not_writable(services.data.cache)
         detail, ok = f"not writable: {why}; nothing is kept" if why else "writable", why is None
     return Check(name="cache", ok=ok, detail=detail, required=False)
+
+
+def _optional(name: str, setting: str, trouble: str | None) -> Check:
+    return Check(name=name, ok=not trouble, detail=trouble or ("on" if setting else "off"), required=False)
 
 
 def _documents(services: Services) -> Check:

@@ -47,11 +47,11 @@ def role_of(scope: Scope) -> Role:
 class Authentication:
     """Lets a request through if its path is open to it, or if who sends it has a role that may."""
 
-    def __init__(self, app: ASGIApp, gate: Gate, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, gate: Gate, settings: Settings, signed: "SignedIdentities | None" = None) -> None:
         self.app = app
         self.gate = gate
         self.metrics_allow = settings.metrics_allow
-        self.signed = _signed(settings)
+        self.signed = signed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or _is_open(scope, self.metrics_allow):
@@ -86,15 +86,6 @@ class Authentication:
         if identity is None:
             raise _unauthenticated("The token is not valid.", 'Bearer error="invalid_token"')
         return identity
-
-
-def _signed(settings: Settings) -> "SignedIdentities | None":
-    if not settings.identity_keys:
-        return None
-    # Only here: cryptography and an HTTP client take 15 MB of every API process.
-    from server.access.signed_identity import signed_identities
-
-    return signed_identities(settings)
 
 
 async def _identity_signed(signed: "SignedIdentities", token: str) -> Identity:

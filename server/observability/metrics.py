@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from server.observability.metrics_folder import VARIABLE, files_of_the_dead
+from server.observability.metrics_folder import VARIABLE, add_up_the_dead, unchanging
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
@@ -183,12 +183,11 @@ def exposition(state: "Collector") -> bytes:
 
     now = CollectorRegistry()
     now.register(state)
-    if folder := os.environ.get(VARIABLE):
-        counted = CollectorRegistry()
-        # What only a living process can report goes with it, however it ended; what it counted stays.
-        for file in files_of_the_dead(Path(folder), "gauge_live*"):
-            file.unlink(missing_ok=True)
-        MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
-    else:
-        counted = load().registry
-    return generate_latest(counted) + generate_latest(now)
+    if not (folder := os.environ.get(VARIABLE)):
+        return generate_latest(load().registry) + generate_latest(now)
+    counted = CollectorRegistry()
+    MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
+    add_up_the_dead(Path(folder))
+    with unchanging(Path(folder)):
+        text = generate_latest(counted)
+    return text + generate_latest(now)

@@ -4,8 +4,9 @@ A `traceparent` that a client sends is handed on in any case. Spans are only mad
 OpenTelemetry is imported then, and not before.
 """
 
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -15,7 +16,8 @@ from server.observability.logging import current_log_ids, log_ids
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
-    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+    from opentelemetry.sdk.trace.export import SpanExportResult
     from opentelemetry.trace import SpanContext
 
 Kind = Literal["SERVER", "PRODUCER", "CONSUMER", "INTERNAL"]
@@ -26,7 +28,10 @@ _SEND_SECONDS = 2.0
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-((?!0{32})[0-9a-f]{32})-((?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 
+log = logging.getLogger(__name__)
+
 _provider: "TracerProvider | None" = None
+_trouble: str | None = None
 
 
 @dataclass
@@ -45,21 +50,40 @@ _current: ContextVar[Span | None] = ContextVar("span", default=None)
 def configure(endpoint: str, process: str) -> None:
     """From now on send this process's spans to `endpoint`, an OTLP/HTTP base URL, if there is one.
 
-    For a process that will not fork: the spans are sent by a thread.
+    For a process that will not fork: the spans are sent by a thread. Nobody does without reviews for want of traces:
+    what stands in their way is logged, and `trouble` tells of it.
     """
-    global _provider
-    if not endpoint:
-        return
+    global _provider, _trouble
+    try:
+        _provider, _trouble = _sending_to(endpoint, process) if endpoint else None, None
+    except Exception:
+        log.exception("no traces are sent")
+        _trouble = "could not be set up; the log says why"
+
+
+def trouble() -> str | None:
+    """Why spans do not arrive, as far as this process knows."""
+    return _trouble
+
+
+def _sending_to(endpoint: str, process: str) -> "TracerProvider":
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 
-    _provider = TracerProvider(
-        resource=Resource.create({"service.name": f"rapiddraft-{process}"}), shutdown_on_exit=False
-    )
-    exporter = OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=_SEND_SECONDS)
-    _provider.add_span_processor(BatchSpanProcessor(exporter))
+    class Exporter(OTLPSpanExporter):
+        def export(self, spans: "Sequence[ReadableSpan]") -> "SpanExportResult":
+            global _trouble
+            result = super().export(spans)
+            _trouble = None if result is SpanExportResult.SUCCESS else "the last ones could not be sent; see the log"
+            return result
+
+    resource = Resource.create({"service.name": f"rapiddraft-{process}"})
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    exporter = Exporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=_SEND_SECONDS)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    return provider
 
 
 def close() -> None:

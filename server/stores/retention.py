@@ -2,26 +2,30 @@
 
 | what | removed when | but never |
 |---|---|---|
-| an analysis run | it is too old, or too many of its model are newer | the latest of its configuration; one that a ticket or a candidate session names; one whose job has not ended or is what the next who asks for this review is answered from |
-| a job | it ended too long ago | one whose run is kept, and the latest for its configuration |
+| an analysis run | it is too old, too many of its model are newer, or newer ones take all the space there is | the latest of its configuration; one that a ticket or a candidate session names; one whose job has not ended or is what the next who asks for this review is answered from |
+| a job | it ended too long ago, or newer ones take all the space | one whose run is kept, and the latest for its configuration |
 | the activity log of a removed model | it was removed too long ago | |
 
+A run has the id of its job: the space is for both together, and what is older than the oldest id that fits is outdated.
 A design review names tickets, and a ticket is never removed. The removal of a run has its entry in the activity log.
 """  # noqa: E501 - a table
 
 import logging
+import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from pathlib import Path
 
 from server._atomic_json import LockTimeoutError, with_file_lock
 from server.clock import now
 from server.data_folder import DataFolder
-from server.ids import first_id_at
+from server.ids import first_id_at, is_id
 from server.settings import Settings
 from server.stores import activity_log
 from server.stores.activity_log import ActivityLog
@@ -54,6 +58,7 @@ class Retention:
     jobs: timedelta | None = None
     runs: timedelta | None = None
     runs_per_model: int | None = None
+    reviews_bytes: int | None = None
     removed_models: timedelta | None = None
 
     @classmethod
@@ -63,6 +68,7 @@ class Retention:
             jobs=_days(settings.retention_jobs_days),
             runs=_days(settings.retention_runs_days),
             runs_per_model=settings.retention_runs_per_model or None,
+            reviews_bytes=settings.retention_reviews_mb * 1_000_000 or None,
             removed_models=_days(settings.retention_removed_models_days),
         )
 
@@ -150,28 +156,45 @@ class Pruner:
 
     def _look(self, at: datetime) -> Iterator[Outdated | None]:
         """One after the other; None for what stays."""
+        no_room = yield from self._newest_without_room()
         going: set[str] = set()
         for model_id in ids_in(self._data.models):
             yield None
-            for run in self._outdated_runs(model_id, at):
+            for run in self._outdated_runs(model_id, at, no_room):
                 going.add(run.id)
                 yield run
-        if self._retention.jobs is not None:
-            before = at - self._retention.jobs
-            for job_id in _older(self._jobs.ids(), before):
-                yield self._outdated_job(job_id, before, going)
+        if self._retention.jobs is not None or no_room:
+            before = at - self._retention.jobs if self._retention.jobs else None
+            for job_id in _candidates(self._jobs.ids(), before, no_room):
+                yield self._outdated_job(job_id, before, no_room, going)
         if self._retention.removed_models is not None:
             before = at - self._retention.removed_models
             for model_id in _older(ids_in(self._data.removed_models), before):
                 yield self._outdated_log(model_id, before)
 
-    def _outdated_runs(self, model_id: str, at: datetime) -> list[Outdated]:
+    def _newest_without_room(self) -> Generator[None, None, str]:
+        """The newest id that, with all that is newer, takes more than there is room for; "" if there is none."""
+        if self._retention.reviews_bytes is None:
+            return ""
+        sizes = Counter(_sizes_in(self._data.jobs))
+        for model_id in ids_in(self._data.models):
+            yield None
+            sizes.update(_sizes_in(self._data.model(model_id) / "runs"))
+        newest_first = sorted(sizes, reverse=True)
+        taken = 0
+        for id_ in newest_first:
+            taken += sizes[id_]
+            if taken > self._retention.reviews_bytes:
+                return id_
+        return ""
+
+    def _outdated_runs(self, model_id: str, at: datetime, no_room: str) -> list[Outdated]:
         """The runs of a model that may go; none if that cannot be told."""
         keep = self._retention
         ids = ids_in(self._data.model(model_id) / "runs", ".json")
         too_many = set(ids[keep.runs_per_model :]) if keep.runs_per_model else set()
         before = at - keep.runs if keep.runs else None
-        candidates = too_many | set(_older(ids, before) if before else [])
+        candidates = too_many | set(_candidates(ids, before, no_room))
         if not candidates:
             return []
         try:
@@ -184,12 +207,14 @@ class Pruner:
             Outdated(RUN, run.id, model_id, run.created_at)
             for run in summaries
             if run.id in candidates - needed
-            and (run.id in too_many or (before is not None and run.created_at <= before))
+            and (run.id in too_many or run.id <= no_room or (before is not None and run.created_at <= before))
         ]
 
-    def _outdated_job(self, job_id: str, before: datetime, going: set[str]) -> Outdated | None:
+    def _outdated_job(self, job_id: str, before: datetime | None, no_room: str, going: set[str]) -> Outdated | None:
         job = self._jobs.if_readable(job_id)
-        if job is None or not _ended_before(job, before) or self._is_needed(job, going):
+        if job is None or not job.state.is_final or self._is_needed(job, going):
+            return None
+        if job.id > no_room and (before is None or job.updated_at > before):
             return None
         return Outdated(JOB, job.id, job.model_id, job.updated_at)
 
@@ -263,8 +288,22 @@ def _older(ids: list[str], before: datetime) -> list[str]:
     return [id_ for id_ in ids if id_ < first]
 
 
-def _ended_before(job: Job, before: datetime) -> bool:
-    return job.state.is_final and job.updated_at <= before
+def _candidates(ids: list[str], before: datetime | None, no_room: str) -> list[str]:
+    """Ids of what may have been there before that moment, and of what there is no room for."""
+    first = first_id_at(before) if before else ""
+    return [id_ for id_ in ids if id_ < first or id_ <= no_room]
+
+
+def _sizes_in(folder: Path) -> dict[str, int]:
+    """What the documents of a folder take, by their ids."""
+    sizes = {}
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            id_ = entry.name.removesuffix(".json")
+            if id_ != entry.name and is_id(id_):
+                with suppress(FileNotFoundError):  # removed meanwhile
+                    sizes[id_] = entry.stat().st_size
+    return sizes
 
 
 def _latest_of_each(runs: list[AnalysisRunSummary]) -> set[str]:

@@ -27,7 +27,7 @@ from server.clock import now
 from server.data_folder import DataFolder
 from server.ids import new_id
 from server.settings import Settings
-from server.stores import damage
+from server.stores import damage, worker_heartbeat
 from server.stores.dfm_review_jobs import JobError, JobState, ReviewJobs
 from tests.stack.running import Stack, free_port, running_stack
 from workers.file_broker import FileBroker
@@ -150,6 +150,9 @@ FORCED: list[tuple[Check, Trouble, list[State], str]] = [
     (folder.file_system, lambda _: on_file_system("nfs4"), [WARNING], "network"),
     (folder.documents, lambda s: damaged(s, restored=False), [WRONG], "jobs/x.json"),
     (folder.documents, lambda s: damaged(s, restored=True), [WARNING], "restored"),
+    (folder.tokens, lambda s: written(s.data_dir / "tokens" / f"{new_id()}.json", "x"), [WRONG], "cannot be read"),
+    (folder.tokens, lambda s: written(s.data_dir / "admin-token", "short"), [WRONG], "fewer than"),
+    (folder.tokens, lambda s: written(s.data_dir / "admin-token", "x" * 32), [WRONG], "others may read"),
     (folder.leftovers, lambda s: made(s.data_dir / ".restoring-data-1"), [WARNING], "interrupted"),
     (folder.leftovers, lambda s: long_held(s.data_dir / "jobs" / "x.json.lock"), [WARNING], "jobs/x.json.lock"),
     (machine.clock, lambda _: unsynchronised(True), [WARNING], "synchronised"),
@@ -192,6 +195,27 @@ def test_what_is_wrong_is_seen(
     bad = [finding for finding in findings if finding.state is not OK]
     assert any(said in finding.detail for finding in bad), bad
     assert all(finding.remedy for finding in bad)
+
+
+def test_it_leaves_what_is_damaged_where_it_is(settings: Settings) -> None:
+    data = DataFolder(settings.data_dir)
+    for path in (data.jobs / f"{new_id()}.json", data.tokens / f"{new_id()}.json"):
+        path.write_text("damaged")
+    before = {path: path.stat().st_mtime_ns for path in data.root.rglob("*")}
+    assert states(service.jobs(settings)) == [OK, OK]
+    assert folder.tokens(settings).state is WRONG
+    assert {path: path.stat().st_mtime_ns for path in data.root.rglob("*")} == before
+
+
+def test_a_stack_that_something_else_than_supervisord_started(settings: Settings) -> None:
+    worker_heartbeat.beat(settings)
+    with taken(settings.port):
+        assert "is the stack's" in service.port(settings).detail
+        assert "without supervisord" in service.stack(settings).detail
+        assert service.readiness(settings).state is WRONG  # it is asked: what has the port there does not answer
+    [beat] = DataFolder(settings.data_dir).workers.iterdir()
+    os.utime(beat, (time.time() - 60, time.time() - 60))
+    assert service.stack(settings).detail == "does not run"
 
 
 def test_what_belongs_to_another_is_seen(settings: Settings) -> None:
@@ -242,7 +266,6 @@ def test_settings_that_are_invalid_or_misspelt(tmp_path: Path) -> None:
 
 
 @pytest.mark.stack
-@pytest.mark.xdist_group("stack")
 def test_with_the_stack_up_and_with_a_program_of_it_down() -> None:
     with mock.patch.dict(os.environ), _short_folder() as data, running_stack(data) as stack:
         stack.wait_until_ready()
@@ -250,6 +273,8 @@ def test_with_the_stack_up_and_with_a_program_of_it_down() -> None:
         _until_running(stack)
         assert states(service.port(settings)) == states(service.stack(settings)) == [OK]
         assert service.readiness(settings).detail == "ready"
+        psutil.Process(stack.process.pid).rlimit(resource.RLIMIT_NOFILE, (777, 777))
+        assert "777 a process" in machine.open_files(settings).detail
         stack.control("stop", "api")
         assert "api stopped" in service.stack(settings).detail
         assert states(service.stack(settings)) == states(service.readiness(settings)) == [WRONG]

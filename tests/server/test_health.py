@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
@@ -12,11 +13,14 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import jwt
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from server.data_folder import DataFolder
 from server.main import create_app
+from server.observability import tracing
 from server.problems import MEDIA_TYPE
 from server.services import Services
 from server.settings import PROJECT_ROOT, Settings
@@ -53,7 +57,17 @@ def test_ready(ready: TestClient) -> None:
     document = ready.get("/readyz").json()
     assert document["ready"] is True
     details = {check["name"]: check["detail"] for check in document["checks"]}
-    assert set(details) == {"data folder", "documents", "queue", "worker", "kernel", "rules", "cache"}
+    assert set(details) == {
+        "data folder",
+        "documents",
+        "queue",
+        "worker",
+        "kernel",
+        "rules",
+        "cache",
+        "tracing",
+        "identity keys",
+    }
     assert details["kernel"] == "OCP 8.0.1"
 
 
@@ -162,8 +176,72 @@ def test_a_cache_that_cannot_be_written_to_is_reported_and_no_more(ready: TestCl
     services.data.cache.write_text("a file is in the way")
     answer = ready.get("/readyz")
     assert (answer.status_code, answer.json()["ready"]) == (200, True)
-    [cache] = [check for check in answer.json()["checks"] if not check["required"]]
+    [cache] = [check for check in answer.json()["checks"] if check["name"] == "cache"]
+    assert not cache["required"]
     assert (cache["ok"], cache["detail"]) == (False, "not writable: Not a directory; nothing is kept")
+
+
+def optional(client: TestClient) -> dict[str, tuple[bool, str]]:
+    """What /readyz says, being 200, of what is not required."""
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    return {c["name"]: (c["ok"], c["detail"]) for c in answer.json()["checks"] if not c["required"]}
+
+
+def test_traces_that_cannot_be_sent_are_reported_and_no_more(
+    ready: TestClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert optional(ready)["tracing"] == (True, "off")
+    monkeypatch.setattr(tracing, "_trouble", None)
+    with TestClient(create_app(settings.model_copy(update={"otlp_endpoint": "http://127.0.0.1:9"}))) as client:
+        assert optional(client)["tracing"] == (True, "on")
+        with tracing.span("work"):
+            pass
+        tracing.close()
+        assert optional(client)["tracing"] == (False, "the last ones could not be sent; see the log")
+
+
+def test_traces_that_cannot_even_be_set_up_are_reported_and_no_more(
+    ready: TestClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ready
+    monkeypatch.setattr(tracing, "_trouble", None)
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "-1")
+    with TestClient(create_app(settings.model_copy(update={"otlp_endpoint": "http://127.0.0.1:9"}))) as client:
+        assert optional(client)["tracing"] == (False, "could not be set up; the log says why")
+
+
+def test_keys_that_cannot_be_read_are_reported_and_no_more(
+    ready: TestClient, settings: Settings, tmp_path: Path
+) -> None:
+    assert optional(ready)["identity keys"] == (True, "off")
+    trusting = {"identity_keys": str(tmp_path / "keys"), "identity_issuer": "i", "identity_audience": "a"}
+    with TestClient(create_app(settings.model_copy(update=trusting))) as client:
+        assert optional(client)["identity keys"] == (True, "on")
+        token = jwt.encode({}, "a secret of at least 32 characters", "HS256").split(".")
+        header = urlsafe_b64encode(b'{"alg":"RS256","kid":"a"}').decode().rstrip("=")
+        signed = {"Cf-Access-Jwt-Assertion": ".".join([header, *token[1:]])}
+        assert client.get("/api/models", headers=signed).status_code == 503
+        assert optional(client)["identity keys"] == (False, "cannot be read; the log says why")
+
+
+@pytest.mark.parametrize(
+    ("what", "patched"),
+    [
+        ("data folder", "server.data_folder.DataFolder.prepare"),
+        ("admin token", "server.access.admin_token.load_or_make"),
+        ("queue", "server.services.actors.build_broker"),
+        ("wake-up socket", "server.services.JobWaiter"),
+    ],
+)
+def test_each_error_at_start_is_in_the_body(settings: Settings, what: str, patched: str) -> None:
+    DataFolder(settings.data_dir).prepare()
+    beat(settings, kernel=KERNEL, rules=RULES)
+    with mock.patch(patched, side_effect=OSError("no luck")), TestClient(create_app(settings)) as client:
+        answer = client.get("/readyz")
+        assert (answer.status_code, answer.json()["startup_errors"]) == (503, [f"{what}: no luck"])
+        assert f"{what}: no luck" in answer.json()["detail"]
+        assert client.get("/healthz").status_code == 200
 
 
 def test_a_foreign_queue_file_is_named_and_left_alone(settings: Settings) -> None:

@@ -72,6 +72,44 @@ else:
     assert "rapiddraft_sandbox_children 1.0" in text, "the other process is gone, and its children with it"
 
 
+def test_what_many_processes_counted_stays_and_takes_two_files(tmp_path: Path) -> None:
+    program = """
+import os, sys
+from pathlib import Path
+from prometheus_client import CollectorRegistry
+from server.observability import metrics, metrics_folder
+for number in range(20):
+    if os.fork() == 0:
+        metrics.observe_request("GET", f"/{number % 3}", 200, 0.1)
+        metrics.child_started()
+        os._exit(0)
+    os.wait()
+    if number % 7 == 0:
+        metrics_folder.add_up_the_dead(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
+sys.stdout.buffer.write(metrics.exposition(CollectorRegistry()))
+"""
+    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    text = subprocess.check_output([sys.executable, "-c", program], env=environment, text=True)
+    for route, count in (("/0", 7), ("/1", 7), ("/2", 6)):
+        assert f'http_requests_total{{method="GET",route="{route}",status="200"}} {count}.0' in text
+        assert f'http_request_seconds_count{{method="GET",route="{route}"}} {count}.0' in text
+    assert "rapiddraft_sandbox_children 1.0" not in text
+    assert {file.name for file in tmp_path.glob("*.db")} == {"counter_0.db", "histogram_0.db"}
+
+
+def test_nothing_is_added_up_while_somebody_reads(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    dead = tmp_path / f"counter_{ended.pid}.db"
+    dead.touch()
+    with metrics_folder.unchanging(tmp_path):
+        metrics_folder.add_up_the_dead(tmp_path)
+        assert dead.exists()
+    metrics_folder.add_up_the_dead(tmp_path)
+    assert not dead.exists()
+    metrics_folder.add_up_the_dead(tmp_path / "gone")
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where the metrics of an installation in `tmp_path` are."""
@@ -90,11 +128,12 @@ def test_who_comes_first_finds_the_folder_empty_and_who_ends_last_removes_it(fol
     (folder / f"counter_{os.getppid()}.db").touch()
     metrics_folder.enter(tmp_path)
     metrics_folder.leave(tmp_path)
-    assert len(list(folder.iterdir())) == 2, "somebody is in it, whose rates would break off"
+    left = {file.name for file in folder.glob("*.db")}
+    assert left == {"counter_0.db", f"counter_{os.getppid()}.db"}, "somebody is in it, whose rates would break off"
     (folder / f"counter_{os.getppid()}.db").unlink()
     (folder / f"counter_{os.getpid()}.db").touch()  # of an earlier process with this one's number
     metrics_folder.enter(tmp_path)
-    assert list(folder.iterdir()) == []
+    assert list(folder.glob("*.db")) == []
     metrics_folder.leave(tmp_path)
     assert not folder.exists()
 

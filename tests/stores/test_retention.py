@@ -1,6 +1,7 @@
 """What is outdated goes; nothing younger or named does, whatever there is and whenever it is interrupted."""
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -104,9 +105,15 @@ def test_nothing_is_removed_unless_a_setting_says_so(data: DataFolder) -> None:
 
 def test_settings_become_retention() -> None:
     chosen = Settings(
-        retention_jobs_days=1, retention_runs_days=2, retention_runs_per_model=3, retention_removed_models_days=4
+        retention_jobs_days=1,
+        retention_runs_days=2,
+        retention_runs_per_model=3,
+        retention_removed_models_days=4,
+        retention_reviews_mb=5,
     )
-    assert Retention.of(chosen) == Retention(DAY, 2 * DAY, 3, 4 * DAY)
+    assert Retention.of(chosen) == Retention(
+        jobs=DAY, runs=2 * DAY, runs_per_model=3, removed_models=4 * DAY, reviews_bytes=5_000_000
+    )
 
 
 def test_a_run_that_goes_is_told_of(data: DataFolder) -> None:
@@ -124,6 +131,33 @@ def test_as_many_runs_as_are_wanted_stay(data: DataFolder) -> None:
     ids = [make_run(data, model_id, age) for age in (5, 4, 3, 2, 1)]
     prune(data, runs_per_model=2)
     assert runs_of(data, model_id) == set(ids[-2:])
+
+
+def sizes_of(data: DataFolder) -> Counter[str]:
+    """What each review takes: its job and its run."""
+    sizes = Counter[str]()
+    for path in [*data.jobs.glob("*.json"), *data.models.glob("*/runs/*.json")]:
+        sizes[path.stem] += path.stat().st_size
+    return sizes
+
+
+@pytest.mark.parametrize("spare", [0, -1])
+def test_the_newest_reviews_that_there_is_room_for_stay(data: DataFolder, spare: int) -> None:
+    """Whichever model they are of, a run and its job together, and jobs without a run too."""
+    models = [make_model(data, name) for name in ("a", "b")]
+    ids = [make_job(data, models[age % 2], age, JobState.SUCCEEDED) for age in (8, 7, 6, 5, 4, 3)]
+    for id_, age in zip(ids, (8, 7, 6, 5, 4, 3), strict=True):
+        make_run(data, models[age % 2], age, id_=id_)
+    failed = make_job(data, models[0], 9, JobState.FAILED)
+    waiting = make_job(data, models[0], 10, JobState.QUEUED)
+    sizes = sizes_of(data)
+    prune(data, reviews_bytes=sum(sizes[id_] for id_ in ids[-3:]) + spare)
+    left = ids[-3:] if spare == 0 else ids[-2:]  # among them the latest of each model
+    assert runs_of(data, models[0]) | runs_of(data, models[1]) == set(left)
+    assert set(ReviewJobs(data).ids()) == {*left, waiting}
+    assert failed not in ReviewJobs(data).ids()
+    assert verify(data).findings == []
+    assert prune(data, reviews_bytes=sum(sizes.values())) == {}
 
 
 def test_what_is_named_stays(data: DataFolder) -> None:
@@ -299,6 +333,7 @@ RETENTION = st.builds(
     jobs=st.none() | st.integers(1, 30).map(lambda days: days * DAY),
     runs=st.none() | st.integers(1, 30).map(lambda days: days * DAY),
     runs_per_model=st.none() | st.integers(1, 4),
+    reviews_bytes=st.none() | st.integers(1, 8000),
 )
 
 
@@ -317,8 +352,14 @@ def make_past(data: DataFolder, model_id: str, reviews: list[Past]) -> None:
     write_json_atomic(data.model(model_id) / "jobs-in-flight.json", in_flight)
 
 
-def expected(reviews: list[Past], keep: Retention) -> tuple[set[str], set[str]]:
+def expected(reviews: list[Past], keep: Retention, sizes: Counter[str]) -> tuple[set[str], set[str]]:
     """The runs and the jobs that must stay, by the rules as they are told to an operator."""
+
+    def has_room(past: Past) -> bool:
+        return keep.reviews_bytes is None or keep.reviews_bytes >= sum(
+            size for id_, size in sizes.items() if id_ >= past.id
+        )
+
     newest = sorted((past for past in reviews if past.has_run), key=lambda past: past.id, reverse=True)
     latest = {
         max((past for past in newest if past.limits == limits), key=lambda past: (-past.age, past.id)).id
@@ -334,14 +375,14 @@ def expected(reviews: list[Past], keep: Retention) -> tuple[set[str], set[str]]:
         or past.id in latest
         or not (
             (keep.runs is not None and past.age * DAY >= keep.runs)
+            or not has_room(past)
             or (keep.runs_per_model is not None and place >= keep.runs_per_model)
         )
     }
     jobs = {
         past.id
         for past in reviews
-        if keep.jobs is None
-        or past.age * DAY < keep.jobs
+        if ((keep.jobs is None or past.age * DAY < keep.jobs) and has_room(past))
         or past.state not in FINAL
         or past.in_flight
         or past.id in runs
@@ -363,9 +404,10 @@ def test_what_is_outdated_and_not_named_goes_and_all_else_stays(reviews: list[Pa
     with some_folder() as data:
         model_id = make_model(data)
         make_past(data, model_id, reviews)
+        stays = expected(reviews, keep, sizes_of(data))
         with today(NOW):
             Pruner(data, keep).prune()
-        assert (runs_of(data, model_id), set(ReviewJobs(data).ids())) == expected(reviews, keep)
+        assert (runs_of(data, model_id), set(ReviewJobs(data).ids())) == stays
         assert verify(data).findings == []
 
 

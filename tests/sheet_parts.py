@@ -1,0 +1,164 @@
+"""Sheet metal parts built by code, whose flat patterns are known exactly. Lengths in mm, angles in degrees."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.parts import Solid, Vector, block, cone, cylinder
+from workers.cad.binding import module
+
+Turn = tuple[float, float]  # (degrees, inner radius); more than 0 folds up, less down
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A strip of sheet: `steps` are legs (mm) and turns, from x = 0 along x, its lower skin at z = 0 at first."""
+
+    thickness: float
+    width: float
+    steps: Sequence[float | Turn]
+
+    def solid(self) -> Solid:
+        """The strip, `width` wide along y."""
+        return _extruded(_profile(self.thickness, self.steps), self.width)
+
+    def flat_length(self, k_factor: float) -> float:
+        """Legs, and angle · (r + K t) for each turn."""
+        return sum(
+            math.radians(abs(step[0])) * (step[1] + k_factor * self.thickness) if isinstance(step, tuple) else step
+            for step in self.steps
+        )
+
+    def flat_area(self, k_factor: float) -> float:
+        """mm2 of one side."""
+        return self.width * self.flat_length(k_factor)
+
+
+Point = tuple[float, float]
+Side = list[tuple[Point, Point | None, Point]]  # (from, by, to): by is a point on an arc, None for a line
+
+
+def _profile(thickness: float, steps: Sequence[float | Turn]) -> Side:
+    """The closed outline of a strip's section in x and z."""
+    left: Side = []
+    right: Side = []
+    heading, at = 0.0, (0.0, thickness / 2)
+    for step in steps:
+        ends = [_beside(at, heading, side * thickness / 2) for side in (1, -1)]
+        if isinstance(step, tuple):
+            degrees, inner = step
+            sense = 1 if degrees > 0 else -1
+            centre = _beside(at, heading, sense * (inner + thickness / 2))
+            angles = (heading + math.radians(degrees) / 2, heading + math.radians(degrees))
+            heading = angles[1]
+            for side, line, start in ((1, left, ends[0]), (-1, right, ends[1])):
+                radius = inner + thickness / 2 - sense * side * thickness / 2
+                by, to = (_beside(centre, angle, -sense * radius) for angle in angles)
+                if radius > 0:
+                    line.append((start, by, to))
+            at = _beside(centre, heading, -sense * (inner + thickness / 2))
+        else:
+            at = (at[0] + step * math.cos(heading), at[1] + step * math.sin(heading))
+            for line, start, side in ((left, ends[0], 1), (right, ends[1], -1)):
+                line.append((start, None, _beside(at, heading, side * thickness / 2)))
+    back: Side = [(to, by, start) for start, by, to in reversed(right)]
+    return [*left, (left[-1][2], None, back[0][0]), *back, (back[-1][2], None, left[0][0])]
+
+
+def _beside(at: Point, heading: float, distance: float) -> Point:
+    """`distance` to the left of `at`, going along `heading`."""
+    return at[0] - math.sin(heading) * distance, at[1] + math.cos(heading) * distance
+
+
+def _extruded(outline: Side, width: float) -> Solid:
+    gp, build = module("gp"), module("BRepBuilderAPI")
+    wire = build.BRepBuilderAPI_MakeWire()
+    for start, by, to in outline:
+        ends = [gp.gp_Pnt(x, 0.0, z) for x, z in (start, to)]
+        if by is None:
+            wire.Add(build.BRepBuilderAPI_MakeEdge(*ends).Edge())
+        else:
+            arc = module("GC").GC_MakeArcOfCircle(ends[0], gp.gp_Pnt(by[0], 0.0, by[1]), ends[1]).Value()
+            wire.Add(build.BRepBuilderAPI_MakeEdge(arc).Edge())
+    face = build.BRepBuilderAPI_MakeFace(wire.Wire()).Face()
+    return Solid(module("BRepPrimAPI").BRepPrimAPI_MakePrism(face, gp.gp_Vec(0.0, width, 0.0)).Shape())
+
+
+def angle(degrees: float = 90.0, radius: float = 2.0, thickness: float = 2.0) -> Strip:
+    """An L of two legs."""
+    return Strip(thickness, 60.0, [50.0, (degrees, radius), 30.0])
+
+
+def channel(radius: float = 2.0, thickness: float = 2.0) -> Strip:
+    """A U."""
+    return Strip(thickness, 80.0, [25.0, (90.0, radius), 60.0, (90.0, radius), 25.0])
+
+
+def zed(radius: float = 2.0, thickness: float = 1.5) -> Strip:
+    """A Z: one bend up, one down."""
+    return Strip(thickness, 50.0, [30.0, (90.0, radius), 20.0, (-90.0, radius), 40.0])
+
+
+def hemmed(radius: float = 1.0, thickness: float = 1.0, back: float = 8.0, degrees: float = 180.0) -> Strip:
+    """A sheet with its edge folded back."""
+    return Strip(thickness, 40.0, [60.0, (degrees, radius), back])
+
+
+def flange(thickness: float, length: float, height: float, radius: float) -> Solid:
+    """A bend of 90° up and a leg, to stand at an edge along y that starts at the origin; the leg is `height` long."""
+    return Strip(thickness, length, [0.001, (90.0, radius), height]).solid()
+
+
+@dataclass(frozen=True)
+class Tray:
+    """A base with a flange on each side, which leave the corners free: relief enough for all bends."""
+
+    length: float = 100.0
+    width: float = 80.0
+    height: float = 20.0
+    radius: float = 2.0
+    thickness: float = 1.5
+    corner: float = 4.0  # how far from its corners the base's sides are bent
+
+    def solid(self) -> Solid:
+        """The base from the origin, its lower skin at z = 0."""
+        t, c = self.thickness, self.corner
+        part = block(self.length, self.width, t).cut(
+            *(
+                block(c + 1.0, c + 1.0, t + 2.0, (x, y, -1.0))
+                for x in (-1.0, self.length - c)
+                for y in (-1.0, self.width - c)
+            )
+        )
+        along_y = flange(t, self.width - 2 * c, self.height, self.radius)
+        along_x = flange(t, self.length - 2 * c, self.height, self.radius)
+        stands: list[tuple[Solid, float, Vector]] = [
+            (along_y, 0.0, (self.length - 0.001, c, 0.0)),
+            (along_y, 180.0, (0.001, self.width - c, 0.0)),
+            (along_x, 90.0, (self.length - c, self.width - 0.001, 0.0)),
+            (along_x, -90.0, (c, 0.001, 0.0)),
+        ]
+        return part.join(*(piece.moved(at, degrees=turn) for piece, turn, at in stands))
+
+    def flat_area(self, k_factor: float) -> float:
+        """mm2 of one side."""
+        out = math.pi / 2 * (self.radius + k_factor * self.thickness) + self.height
+        around = 2 * (self.length + self.width) - 8 * self.corner
+        return self.length * self.width - 4 * self.corner**2 + around * out
+
+
+def plate(length: float = 100.0, width: float = 60.0, thickness: float = 2.0) -> Solid:
+    """A flat sheet from the origin."""
+    return block(length, width, thickness)
+
+
+def punch(diameter: float, at: Vector, direction: Vector = (0.0, 0.0, -1.0)) -> Solid:
+    """What a round punch takes out: 20 mm along `direction`, centred at `at`."""
+    start = (at[0] - 10 * direction[0], at[1] - 10 * direction[1], at[2] - 10 * direction[2])
+    return cylinder(diameter, 20.0, start, direction)
+
+
+def countersink(diameter: float, depth: float, at: Vector) -> Solid:
+    """A cone of 90° from `at`, on the upper skin, downwards."""
+    end = diameter - 2 * depth
+    return cone(end, diameter + 2.0, depth + 1.0, (at[0], at[1], at[2] - depth))

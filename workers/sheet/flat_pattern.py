@@ -1,0 +1,250 @@
+"""The flat pattern: outline, inner loops, bend lines and blank, for one K-factor."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from shapely import MultiPolygon, Polygon, STRtree, make_valid
+from shapely.geometry.base import BaseGeometry
+from shapely.ops import unary_union
+
+from workers.cad.part import Floats
+from workers.sheet.bend_allowance import KFactor
+from workers.sheet.chart import Chart
+from workers.sheet.segments import Loop, Segment, chords_of, joined, loop_area
+from workers.sheet.sheet import Bend, Left, Sheet
+from workers.sheet.unfold import Placed, Unfolding, lay_out
+
+# Overlaps smaller than this share of t² are what chords of arcs leave.
+OVERLAP = 0.02
+TINY = 1e-9
+
+
+@dataclass(frozen=True)
+class PatternBend:
+    """A bend in the flat: `line` is the middle of its zone."""
+
+    bend: Bend
+    angle: float  # degrees
+    k_factor: float
+    allowance: float  # mm
+    line: Floats  # (2, 2)
+    zone: Polygon
+
+    @property
+    def length(self) -> float:
+        """mm along the bend line."""
+        return float(np.linalg.norm(self.line[1] - self.line[0]))
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Where the pattern lies on itself."""
+
+    faces: list[int]
+    area: float  # mm2
+    point: Floats  # (2,)
+
+
+@dataclass(frozen=True)
+class FlatPattern:
+    """The pattern seen from the side of the base, its blank's lower corner at the origin and its long side along x."""
+
+    k_factor: KFactor
+    outline: Loop
+    inner: list[Loop]
+    bends: list[PatternBend]
+    size: Floats  # (2,) mm of the smallest rectangle around it, longer side first
+    placed: dict[int, Placed]
+    faces: dict[int, Polygon]  # of each placed face
+    overlaps: list[Overlap]
+    left: list[Left]
+
+    @property
+    def area(self) -> float:
+        """mm2 of one side of the sheet."""
+        return loop_area(self.outline) + sum(loop_area(loop) for loop in self.inner)
+
+
+def flat_pattern(sheet: Sheet, k_factor: KFactor) -> FlatPattern:
+    """The sheet in the flat. Raises ValueError if its outline does not close."""
+    thickness = sheet.thickness
+    stretch = {
+        face: chart.stretch(k_factor.of(chart.radius, thickness), thickness) for face, chart in sheet.charts.items()
+    }
+    loops = {face: chart.loops for face, chart in sheet.charts.items()}
+    found = lay_out(loops, stretch, sheet.joints, sheet.skins.base, thickness, k_factor.of(0.0, thickness))
+    border = _border(sheet, found)
+    closed = [loop for loop in joined(border) if loop]
+    outer = [loop for loop in closed if loop_area(loop) > TINY]
+    if not outer:
+        raise ValueError("the outline of the flat pattern does not close")
+    outline = max(outer, key=loop_area)
+    turn, shift, size = _onto_blank(outline)
+    moved = {face: Placed(turn @ at.matrix, turn @ at.shift + shift) for face, at in found.placed.items()}
+
+    def there(loop: Loop) -> Loop:
+        return [segment.moved(turn, shift) for segment in loop]
+
+    outline = there(outline)
+    inner = [there(loop) for loop in closed if loop_area(loop) < -TINY]
+    shapes = {face: _polygon(sheet.charts[face], at) for face, at in moved.items()}
+    bridges = {joint.edge: (there([one])[0], there([two])[0]) for joint, one, two in found.bridges}
+    bends = [
+        flat for bend in sheet.bends if (flat := _flat_bend(sheet, bend, moved, bridges, k_factor, found)) is not None
+    ]
+    return FlatPattern(
+        k_factor, outline, inner, bends, size, moved, shapes, _overlaps(shapes, bends, thickness),
+        [*sheet.left, *_not_reached(sheet, found)],
+    )  # fmt: skip
+
+
+def _border(sheet: Sheet, found: Unfolding) -> list[Segment]:
+    """The borders of all placed faces but those that they are joined at, and the ends of sharp bends."""
+    inside = {joint.edge for joint in found.joints}
+    border = [
+        segment
+        for face, at in found.placed.items()
+        for loop in sheet.charts[face].loops
+        for segment in (s.moved(at.matrix, at.shift) for s in loop)
+        if not inside.issuperset(segment.edges)
+    ]
+    for _, one, two in found.bridges:
+        border.append(Segment(np.array([one.start, two.start]), face=one.face))
+        border.append(Segment(np.array([two.end, one.end]), face=one.face))
+    return border
+
+
+def _polygon(chart: Chart, at: Placed) -> Polygon:
+    rings = [chords_of([segment.moved(at.matrix, at.shift) for segment in loop]) for loop in chart.loops]
+    rings = [ring for ring in rings if len(ring) > 2]
+    return Polygon(rings[0], rings[1:]) if rings else Polygon()
+
+
+def _flat_bend(
+    sheet: Sheet,
+    bend: Bend,
+    placed: dict[int, Placed],
+    bridges: dict[int, tuple[Segment, Segment]],
+    k_factor: KFactor,
+    found: Unfolding,
+) -> PatternBend | None:
+    """The bend where it lies in the pattern; None if it is not in it."""
+    k = k_factor.of(bend.radius, sheet.thickness)
+    if bend.edge >= 0:
+        if bend.edge not in bridges:
+            return None
+        one, two = bridges[bend.edge]
+        angle = next(joint.angle for joint in found.joints if joint.edge == bend.edge)
+        corners = np.array([one.start, one.end, two.end, two.start])
+        line = np.array([(one.start + two.start) / 2, (one.end + two.end) / 2])
+        allowance = math.radians(angle) * k * sheet.thickness
+        return PatternBend(bend, angle, k, allowance, line, Polygon(corners))
+    faces = [face for face in bend.faces if face in placed]
+    if not faces:
+        return None
+    first = placed[faces[0]]
+    across, along = first.matrix[:, 0] / np.linalg.norm(first.matrix[:, 0]), first.matrix[:, 1]
+    zone = unary_union([make_valid(_polygon(sheet.charts[face], placed[face])) for face in faces])
+    outer = [chords_of([s.moved(placed[f].matrix, placed[f].shift) for s in sheet.charts[f].loops[0]]) for f in faces]
+    points = np.concatenate(outer)
+    low, high = float((points @ across).min()), float((points @ across).max())
+    middle = (low + high) / 2
+    ends = _ends_of_line([(ring @ along, ring @ across) for ring in outer], middle)
+    line = np.array([middle * across + end * along for end in ends])
+    per_radian = bend.radius + k * sheet.thickness
+    polygon = zone if isinstance(zone, Polygon) else zone.convex_hull
+    assert isinstance(polygon, Polygon)
+    return PatternBend(bend, math.degrees((high - low) / per_radian), k, high - low, line, polygon)
+
+
+def _ends_of_line(rings: list[tuple[Floats, Floats]], level: float) -> tuple[float, float]:
+    """(least, greatest) coordinate along the bend where the rings cross the middle of the zone."""
+    crossings = []
+    for along, across in rings:
+        off = across - level
+        for i in range(len(off)):
+            j = (i + 1) % len(off)
+            if off[i] * off[j] < 0:
+                share = off[i] / (off[i] - off[j])
+                crossings.append(along[i] + share * (along[j] - along[i]))
+            elif off[i] == 0:
+                crossings.append(along[i])
+    if not crossings:
+        crossings = [float(value) for along, _ in rings for value in along]
+    return float(min(crossings)), float(max(crossings))
+
+
+def _onto_blank(outline: Loop) -> tuple[Floats, Floats, Floats]:
+    """(rotation, shift, (length, width)) that lay the outline into its smallest rectangle, the longer side along x.
+
+    The rectangle of least area around a convex polygon lies along one of its sides (Freeman and Shapira, 1975).
+    """
+    around = Polygon(chords_of(outline)).convex_hull
+    assert isinstance(around, Polygon)
+    hull = np.asarray(around.exterior.coords)
+    sides = np.diff(hull, axis=0)
+    angles = np.unique(np.round(np.arctan2(sides[:, 1], sides[:, 0]) % (math.pi / 2), 9))
+    turned = [_rotation(-angle) for angle in angles]
+    spans = np.array([np.ptp(hull @ matrix.T, axis=0) for matrix in turned])
+    areas = spans.prod(axis=1)
+    best = int(np.flatnonzero(areas <= areas.min() * (1 + 1e-9))[0])
+    matrix = turned[best]
+    if spans[best, 1] > spans[best, 0] * (1 + 1e-9):
+        matrix = _rotation(math.pi / 2) @ matrix
+    low, high = _box(outline, matrix)
+    centre = Polygon(chords_of(outline) @ matrix.T).centroid
+    if round(centre.x - (low[0] + high[0]) / 2, 4) > 0 or (
+        round(centre.x - (low[0] + high[0]) / 2, 4) == 0 and round(centre.y - (low[1] + high[1]) / 2, 4) > 0
+    ):
+        matrix = -matrix
+        low, high = _box(outline, matrix)
+    return matrix, -low, high - low
+
+
+def _box(outline: Loop, matrix: Floats) -> tuple[Floats, Floats]:
+    tips = np.concatenate([segment.moved(matrix, np.zeros(2)).extremes() for segment in outline])
+    return tips.min(axis=0), tips.max(axis=0)
+
+
+def _rotation(angle: float) -> Floats:
+    return np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+
+
+def _overlaps(faces: dict[int, Polygon], bends: list[PatternBend], thickness: float) -> list[Overlap]:
+    """Places where faces of the pattern lie on one another, each with all faces there."""
+    numbers = sorted(faces)
+    shapes: list[BaseGeometry] = [make_valid(faces[face]) for face in numbers]
+    sharp = [make_valid(bend.zone) for bend in bends if not bend.bend.faces and bend.allowance > 0]
+    shapes, numbers = [*shapes, *sharp], [*numbers, *[-1] * len(sharp)]
+    tree = STRtree(shapes)
+    regions: list[tuple[BaseGeometry, set[int]]] = []
+    for one, two in sorted(map(tuple, tree.query(shapes, predicate="intersects").T.tolist())):
+        if one >= two:
+            continue
+        common = shapes[one].intersection(shapes[two])
+        if common.area > OVERLAP * thickness**2:
+            regions.append((common, {numbers[one], numbers[two]} - {-1}))
+    if not regions:
+        return []
+    merged = unary_union([region for region, _ in regions])
+    pieces = list(merged.geoms) if isinstance(merged, MultiPolygon) else [merged]
+    found = []
+    for piece in pieces:
+        inside = set().union(*(members for region, members in regions if region.intersects(piece)))
+        at = piece.representative_point()
+        found.append(Overlap(sorted(inside), float(piece.area), np.array([at.x, at.y])))
+    return found
+
+
+def _not_reached(sheet: Sheet, found: Unfolding) -> list[Left]:
+    """The faces that no bend joins to the base, and the edges where a ring of faces would have to be cut open."""
+    lost = set(sheet.charts) - set(found.placed)
+    left = []
+    if lost:
+        reason = "no bend about a straight line joins it to the rest"
+        left.append(Left(sorted(lost), reason))
+    if found.rings:
+        around = sorted({face for joint in found.rings for face in joint.faces})
+        left.append(Left(around, "faces and bends form a ring: cut it open at an edge to lay it flat"))
+    return left

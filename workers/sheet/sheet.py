@@ -1,0 +1,212 @@
+"""A part as sheet metal: its skins as charts, the joints between them, and the bends; free of the kernel, as arrays."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from workers.cad.part import Bend as EdgeBend
+from workers.cad.part import Part, Surface
+from workers.facts.measure import PartFacts
+from workers.features.graph import FaceGraph
+from workers.sheet.chart import Chart, CurvePoints, chart_of
+from workers.sheet.segments import Segment
+from workers.sheet.skins import Skins, find_skins
+from workers.sheet.unfold import Joint, lay_out
+
+CONCENTRIC = 1e-3  # mm
+BACK_AGAIN = math.radians(1.0)
+BRIDGE = "it is a bridge: held at both ends, it is stretched out of the sheet, not bent"
+
+
+@dataclass(frozen=True)
+class Bend:
+    """A bend: the faces of the top skin that are bent in one go, none where it is drawn sharp, then by its edge.
+
+    `is_up` says that it folds towards the side that the pattern is seen from.
+    """
+
+    faces: list[int]
+    edge: int
+    radius: float  # mm, inside
+    is_up: bool
+
+
+@dataclass(frozen=True)
+class Left:
+    """Faces that are not in the flat pattern, and why."""
+
+    faces: list[int]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What unfolding starts from."""
+
+    skins: Skins
+    charts: dict[int, Chart]
+    joints: list[Joint]
+    bends: list[Bend]
+    left: list[Left] = field(default_factory=list)
+    sides: dict[int, tuple[int, int]] = field(default_factory=dict)  # of each edge of the top skin, its faces
+
+    @property
+    def thickness(self) -> float:
+        """mm."""
+        return self.skins.thickness
+
+
+def sheet_of(part: Part, facts: PartFacts, graph: FaceGraph) -> Sheet | None:
+    """The part as sheet, seen from the side that most of it is bent towards; None if it has no two skins."""
+    skins = find_skins(part, facts, graph)
+    if skins is None:
+        return None
+    sides = [side for side in (skins, skins.swapped()) if side.base in side.top]
+    # Rounded, so that a part written anew is seen from the same side.
+    seen = max(sides, key=lambda side: (round(_bent_up(part, side), 3), round(_area(part, side.top), 3)))
+    return _seen_from(graph, seen)
+
+
+def _bent_up(part: Part, skins: Skins) -> float:
+    """mm2 of bends that fold towards who looks at the top skin."""
+    faces = part.faces
+    return _area(part, [f for f in skins.top if faces.kind[f] == Surface.CYLINDER and faces.sign[f] < 0])
+
+
+def _area(part: Part, faces: Iterable[int]) -> float:
+    return float(part.faces.area[list(faces)].sum())
+
+
+def _seen_from(graph: FaceGraph, skins: Skins) -> Sheet:
+    charts, left, curves = {}, [], CurvePoints(graph)
+    for face in skins.top:
+        chart = chart_of(graph, face, skins.thickness, curves)
+        if chart is not None:
+            charts[face] = _with_narrow_holes(graph, chart, skins)
+    left += [Left(run, _why_not(graph, run)) for run in _runs(graph, set(skins.top) - set(charts))]
+    joints = _joints(graph, skins, charts)
+    bridges = _bridges(skins, charts, joints)
+    if bridges:
+        left += [Left(run, BRIDGE) for run in _runs(graph, bridges)]
+        charts = {face: chart for face, chart in charts.items() if face not in bridges}
+        joints = [joint for joint in joints if not bridges.intersection(joint.faces)]
+    edges = {edge for chart in charts.values() for loop in chart.loops for s in loop for edge in s.edges}
+    sides = {edge: (graph.pairs[edge][0], graph.pairs[edge][1]) for edge in sorted(edges)}
+    return Sheet(skins, charts, joints, _bends(graph, charts, joints), left, sides)
+
+
+def _runs(graph: FaceGraph, faces: set[int]) -> list[list[int]]:
+    """The faces in groups that hang together."""
+    found, rest = [], set(faces)
+    for face in sorted(faces):
+        if face in rest:
+            run = graph.flood([face], lambda _edge, _from, to: to in faces)
+            found.append(sorted(run))
+            rest -= run
+    return found
+
+
+def _bridges(skins: Skins, charts: dict[int, Chart], joints: list[Joint]) -> set[int]:
+    """Faces of straps that are held at both ends and bent out of the sheet and back: they were stretched.
+
+    Around a tube, which was rolled and closed, the bends add up to a full turn instead.
+    """
+    loops = {face: chart.loops for face, chart in charts.items()}
+    stretch = {face: chart.stretch(0.5, skins.thickness) for face, chart in charts.items()}
+    found = lay_out(loops, stretch, joints, skins.base, skins.thickness, 0.5)
+    bridges: set[int] = set()
+    for joint in found.rings:
+        ring = found.ring_of(joint)
+        if abs(sum(charts[face].turn for face in ring)) < BACK_AGAIN:
+            bridges |= set(ring)
+    kept = [joint for joint in joints if not bridges.intersection(joint.faces)]
+    still = lay_out(loops, stretch, kept, skins.base, skins.thickness, 0.5)
+    return bridges | (set(found.placed) - set(still.placed)) if bridges else set()
+
+
+def _why_not(graph: FaceGraph, faces: list[int]) -> str:
+    kinds = sorted({Surface(graph.kind[face]).name.lower() for face in faces})
+    if kinds == ["cylinder"]:
+        return "it closes on itself: without a seam to open it at it cannot be unrolled"
+    names = {"plane": "flat", "freeform": "free-form"}
+    return f"it is formed ({', '.join(names.get(kind, kind) for kind in kinds)}), not bent about a straight line"
+
+
+def _joints(graph: FaceGraph, skins: Skins, charts: dict[int, Chart]) -> list[Joint]:
+    """The edges that the top skin goes on over, between faces that have a chart."""
+    joints = []
+    for edge, (one, two) in enumerate(graph.pairs):
+        if one not in charts or two not in charts or one == two:
+            continue
+        sharp = skins.sharp.edges.get(edge)
+        if graph.bend[edge] == EdgeBend.SMOOTH:
+            joints.append(Joint(edge, (one, two)))
+        elif sharp is not None:
+            joints.append(Joint(edge, (one, two), sharp, graph.bend[edge] == EdgeBend.CONVEX))
+    # The longest first: of two ways to a face the broader one carries it.
+    return sorted(joints, key=lambda joint: (-round(float(graph.edges.length[joint.edge]), 6), joint.edge))
+
+
+def _bends(graph: FaceGraph, charts: dict[int, Chart], joints: list[Joint]) -> list[Bend]:
+    curved = {face for face, chart in charts.items() if not chart.is_flat}
+    across = {joint.edge for joint in joints}
+    bends, seen = [], set[int]()
+    for face in sorted(curved):
+        if face in seen:
+            continue
+        chart = charts[face]
+        run = graph.flood(
+            [face], lambda edge, one, two: edge in across and two in curved and _is_one_bend(graph, one, two)
+        )
+        seen |= run
+        bends.append(Bend(sorted(run), -1, chart.radius, chart.is_inside))
+    for joint in joints:
+        if joint.angle:
+            bends.append(Bend([], joint.edge, 0.0, not joint.is_outside))
+    return bends
+
+
+def _is_one_bend(graph: FaceGraph, one: int, two: int) -> bool:
+    same = graph.sign[one] == graph.sign[two] and graph.coaxial(one, two)
+    return same and abs(float(graph.faces.radius[one] - graph.faces.radius[two])) < graph.tolerance
+
+
+def _with_narrow_holes(graph: FaceGraph, chart: Chart, skins: Skins) -> Chart:
+    """The chart with each hole as narrow as it is on the other skin, if narrower: a countersink is cut at its bore."""
+    if not chart.is_flat:
+        return chart
+    behind = [
+        edge
+        for other in skins.partner.get(chart.face, [])
+        for loop in graph.faces.loops[other][1:]
+        if len(loop) == 1 or _is_round(graph, loop)
+        for edge in loop[:1]
+        if graph.is_circle[edge]
+    ]
+    loops = [chart.loops[0], *(_narrowed(graph, loop, behind, chart.face) for loop in chart.loops[1:])]
+    return replace(chart, loops=loops)
+
+
+def _is_round(graph: FaceGraph, loop: list[int]) -> bool:
+    edges = graph.edges
+    centre = edges.centre[loop]
+    return all(graph.is_circle[e] for e in loop) and bool(np.ptp(centre, axis=0).max() < CONCENTRIC)
+
+
+def _narrowed(graph: FaceGraph, loop: list[Segment], behind: list[int], face: int) -> list[Segment]:
+    own = [edge for segment in loop for edge in segment.edges]
+    if not _is_round(graph, own):
+        return loop
+    edges, axis = graph.edges, graph.faces.axis[face]
+    centre, radius = edges.centre[own[0]], float(edges.radius[own[0]])
+    for edge in behind:
+        offset = edges.centre[edge] - centre
+        aside = float(np.linalg.norm(offset - (offset @ axis) * axis))
+        if aside < CONCENTRIC and edges.radius[edge] < radius - CONCENTRIC:
+            ratio = float(edges.radius[edge]) / radius
+            return [
+                replace(s, points=s.centre + (s.points - s.centre) * ratio) if s.centre is not None else s for s in loop
+            ]
+    return loop
