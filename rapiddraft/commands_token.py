@@ -39,15 +39,24 @@ def make(
 
 @app.command("list")
 def list_tokens() -> None:
-    """Show all tokens, newest first; never their secrets."""
+    """Show all tokens, newest first; never their secrets. Ends with status 1 if one cannot be read."""
+    unreadable: list[Exception] = []
     try:
-        tokens = Tokens(DataFolder(get_settings().data_dir)).list()
-    except (DamagedDocumentError, NewerDocumentError, OSError) as error:
+        tokens = Tokens(DataFolder(get_settings().data_dir)).list(unreadable.append)
+    except OSError as error:
         refuse(str(error))
     table = Table("token", "whose", "role", "made", "expires", "state", box=None)
     for token in tokens:
         table.add_row(token.id, token.name, token.role, _day(token.made_at), _day(token.expires_at), _state(token))
     Console().print(table)
+    for reason in unreadable:
+        notes.print(
+            f"{reason} Nobody gets in with that token: make another, and look for its note in the folder damaged.",
+            soft_wrap=True,
+            markup=False,
+        )
+    if unreadable:
+        raise typer.Exit(1)
 
 
 @app.command()

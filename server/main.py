@@ -6,7 +6,6 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
@@ -32,6 +31,7 @@ from server.api.openapi import DESCRIPTION, TAGS, describe
 from server.middleware.access_log import AccessLog
 from server.middleware.authentication import Authentication
 from server.middleware.body_limit import BodyLimit
+from server.middleware.cors import Cors
 from server.middleware.event_loop import EventLoopGuard
 from server.middleware.rate_limit import RateLimit
 from server.middleware.request_id import RequestId
@@ -76,21 +76,6 @@ def _prepare_routes(app: FastAPI) -> None:
         route.matches({"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []})
 
 
-def _cors(settings: Settings) -> list[Middleware]:
-    """Lets pages of the origins that are set use the API. Without credentials: they send their token themselves."""
-    if not settings.cors_origins:
-        return []
-    return [
-        Middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["*"],
-            expose_headers=["*"],
-        )
-    ]
-
-
 def create_app(settings: Settings) -> FastAPI:
     """The API on one data folder. Nothing is read or written before it starts to serve."""
     services = Services(settings)
@@ -110,7 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         middleware=[
-            *_cors(settings),
+            *([Middleware(Cors, origins=settings.cors_origins)] if settings.cors_origins else []),
             Middleware(Authentication, gate=services.gate, settings=settings, signed=services.signed),
             Middleware(RateLimit, upload_path=UPLOADS, settings=settings),
             Middleware(SlowBody, patience=settings.client_patience_seconds),

@@ -4,8 +4,9 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, BeforeValidator, Field, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from server.access.roles import Role
@@ -30,7 +31,12 @@ def _memory_of_a_child(settings_before: dict[str, Any]) -> int:
 class Settings(BaseSettings):
     """The configuration of one installation; the table in docs/settings.md is checked against it."""
 
-    model_config = SettingsConfigDict(env_prefix="RAPIDDRAFT_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="RAPIDDRAFT_",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,  # there may be a password in it, and errors are logged
+    )
 
     data_dir: Path = Field(
         PROJECT_ROOT / "data",
@@ -156,6 +162,11 @@ class Settings(BaseSettings):
         30_000, ge=0, description="Requests that one identity may send to one API process; 0 for any number."
     )
     uploads_per_minute: int = Field(600, ge=0, description="The same of uploads.")
+    wrong_tokens_per_minute: int = Field(
+        60,
+        ge=0,
+        description="Tokens that are not valid, which one address may send to one API process; 0 for any number.",
+    )
     max_connections: int = Field(
         800, ge=1, description="Connections that one API process holds; keep it 200 below the limit on open files."
     )
@@ -165,6 +176,15 @@ class Settings(BaseSettings):
         description="How long a client may take over a header, and over a body beyond what it takes at 1 KiB/s; ten "
         "times as long until it reads on.",
     )
+
+    @field_validator("broker_url")
+    @classmethod
+    def _has_a_port(cls, url: str) -> str:
+        try:
+            _ = urlsplit(url).port
+        except ValueError:  # which repeats what it took for one: part of the password
+            raise ValueError("has no valid port; in a password, write / ? # @ as %2F %3F %23 %40") from None
+        return url
 
     @model_validator(mode="after")
     def _identities_are_checked_in_full(self) -> Self:

@@ -5,6 +5,11 @@ from ipaddress import IPv6Address, ip_address
 from server.settings import Networks
 
 
+def address_of(peer: tuple[str, int] | None) -> str:
+    """What a peer is counted under; all without an address are one."""
+    return peer[0] if peer else ""
+
+
 def is_within(peer: tuple[str, int] | None, networks: Networks) -> bool:
     """False for a peer without an address, as on a unix socket."""
     if not networks or peer is None:

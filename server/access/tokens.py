@@ -7,6 +7,7 @@ SHA-256 is kept: a slow hash protects passwords, which can be guessed, and these
 import hashlib
 import hmac
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -86,9 +87,16 @@ class Tokens:
         """Raises NotFoundError, DamagedDocumentError and NewerDocumentError."""
         return self._documents.read(self._path(token_id)).content
 
-    def list(self) -> list[Token]:
-        """All tokens, newest first. Raises DamagedDocumentError and NewerDocumentError."""
-        return [self.get(token_id) for token_id in ids_in(self.data.tokens, ".json")]
+    def list(self, unreadable: Callable[[Exception], None] | None = None) -> list[Token]:
+        """All tokens, newest first. One that cannot be read is left out, and `unreadable` told why."""
+        tokens = []
+        for token_id in ids_in(self.data.tokens, ".json"):
+            try:
+                tokens.append(self.get(token_id))
+            except (NotFoundError, DamagedDocumentError, NewerDocumentError) as error:
+                if unreadable:
+                    unreadable(error)
+        return tokens
 
     def behind(self, given: str) -> Token | None:
         """The token whose text is `given`, None if there is none. Takes as long for one that does not exist."""

@@ -7,8 +7,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from server.access.allowance import Allowance, too_many
 from server.access.gate import Gate, Identity
-from server.access.networks import is_within
+from server.access.networks import address_of, is_within
 from server.access.roles import READING, Role, needed_for
 from server.api import docs_page
 from server.problems import Problem, problem_response
@@ -52,13 +53,14 @@ class Authentication:
         self.gate = gate
         self.metrics_allow = settings.metrics_allow
         self.signed = signed
+        self._wrong_tokens = Allowance(settings.wrong_tokens_per_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or _is_open(scope, self.metrics_allow):
             await self.app(scope, receive, send)
             return
         try:
-            identity = await self._identity(Headers(scope=scope), scope["method"])
+            identity = await self._identity(Headers(scope=scope), scope)
             scope[_KEY] = identity
             _check_role(identity, scope)
         except Problem as problem:
@@ -66,24 +68,30 @@ class Authentication:
             return
         await self.app(scope, receive, send)
 
-    async def _identity(self, headers: Headers, method: str) -> Identity:
+    async def _identity(self, headers: Headers, scope: Scope) -> Identity:
         """Raises Problem if nobody can be told, or nobody yet."""
         if self.gate.admin_token is None:
             raise Problem(503, "not_ready", "The service could not start; /readyz says why.")
         authorization = headers.get("authorization")
         signed = headers.get(SIGNED_IDENTITY)
         if self.signed and signed and not authorization:
-            _check_not_cross_site(headers, method)
+            _check_not_cross_site(headers, scope["method"])
             return await _identity_signed(self.signed, signed)
-        return await self._identity_by_token(authorization or "")
+        return await self._identity_by_token(authorization or "", address_of(scope["client"]))
 
-    async def _identity_by_token(self, authorization: str) -> Identity:
+    async def _identity_by_token(self, authorization: str, address: str) -> Identity:
+        """Of an address that has sent too many wrong ones, only tokens that were seen before are looked at."""
         kind, _, given = authorization.partition(" ")
         if kind.lower() != "bearer":
             raise _unauthenticated("This needs the header `Authorization: Bearer <token>`.", "Bearer")
         given = given.strip()
-        identity = self.gate.remembered(given) or await run_in_threadpool(self.gate.identify, given)
+        if identity := self.gate.remembered(given):
+            return identity
+        if wait := self._wrong_tokens.wait(address):
+            raise too_many("Too many tokens that are not valid came from this address.", wait)
+        identity = await run_in_threadpool(self.gate.identify, given)
         if identity is None:
+            self._wrong_tokens.take(address)
             raise _unauthenticated("The token is not valid.", 'Bearer error="invalid_token"')
         return identity
 

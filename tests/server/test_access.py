@@ -1,13 +1,16 @@
 """Who may do what: tokens, roles, and the admin token's file."""
 
 import logging
+import re
 import stat
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from starlette.routing import Route
 from typer.testing import CliRunner
 
 from rapiddraft.cli import app as command_line
@@ -19,6 +22,10 @@ from server.services import Services
 from tests.server.conftest import step
 
 Client = Callable[..., TestClient]
+# All else needs a token. A line here is a decision.
+OPEN_TO_ALL = {
+    (method, path) for path in ("/healthz", "/readyz", "/docs", "/openapi.json") for method in ("GET", "HEAD")
+}
 
 
 @pytest.fixture
@@ -65,6 +72,34 @@ def test_a_role_includes_those_before_it() -> None:
         [True, True, False],
         [True, True, True],
     ]
+
+
+def routes_of(app: FastAPI) -> set[tuple[str, str]]:
+    """Method and template of each, whether it is in the documents or not."""
+    included = [getattr(route, "original_router", None) for route in app.routes]
+    routes = [*app.routes, *(route for router in included if router for route in router.routes)]
+    return {
+        (method, route.path) for route in routes if isinstance(route, Route) for method in (route.methods or set())
+    } - OPEN_TO_ALL
+
+
+def test_every_route_asks_for_a_token_and_for_its_role(app: FastAPI, anonymous: TestClient, client_of: Client) -> None:
+    routes = routes_of(app)
+    described = {(method.upper(), path) for path, methods in app.openapi()["paths"].items() for method in methods}
+    assert described - OPEN_TO_ALL <= routes and len(routes) > 30
+
+    def answers() -> dict[tuple[str, str], int]:
+        ids = re.compile(r"\{\w+\}")
+        return {(m, p): anonymous.request(m, ids.sub("01ARZ3NDEKTSV4RRFFQ69G5FAV", p)).status_code for m, p in routes}
+
+    assert set(answers().values()) == {401}
+    anonymous.headers["Authorization"] = "Bearer rd_01ARZ3NDEKTSV4RRFFQ69G5FAV_wrong"
+    assert set(answers().values()) == {401}
+    for role in (Role.VIEWER, Role.REVIEWER):
+        client_of("Ana", role)
+        refused = {route for route, status in answers().items() if status == 403}
+        assert refused == {(m, p) for m, p in routes if not role.includes(needed_for(m, p))}
+    assert {path for _, path in refused} == {path for _, path in routes if path.startswith("/api/admin")}
 
 
 @pytest.mark.parametrize(
@@ -224,6 +259,18 @@ def test_make_list_revoke(run: Callable[..., tuple[int, str, str]], tmp_path: Pa
     assert status == 0 and "Ana" in said
     assert not tokens.get(token.id).is_valid
     assert "revoked" in run("list")[1]
+
+
+def test_a_damaged_token_hides_no_other(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    for name in ("Ana", "Bob", "Cid"):
+        run("make", name, "--role", "viewer")
+    tokens = Tokens(DataFolder(tmp_path / "data"))
+    damaged = tokens.list()[1]
+    (tmp_path / "data" / "tokens" / f"{damaged.id}.json").write_text("{damaged")
+    status, table, note = run("list")
+    assert status == 1
+    assert "Ana" in table and "Cid" in table and damaged.id not in table
+    assert damaged.id in note and "is damaged" in note and "make another" in note
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from uvicorn import Config, Server
 
+from server.access import allowance
 from server.access.networks import is_within
 from server.access.roles import Role
 from server.api.upload import MAX_NAME_CHARACTERS
@@ -25,7 +26,6 @@ from server.bounded_http import MAX_HEADER_BYTES, MAX_HEADER_LINES, BoundedHttp
 from server.data_folder import DataFolder
 from server.ids import new_id
 from server.main import create_app
-from server.middleware import rate_limit
 from server.part_format import PartFormat
 from server.problems import MEDIA_TYPE
 from server.services import Services
@@ -400,7 +400,7 @@ def test_a_crowd_of_connections_is_turned_away_until_there_is_room(served: Serve
 
 def test_more_than_is_allowed_in_a_minute_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr(rate_limit, "monotonic", lambda: now)
+    monkeypatch.setattr(allowance, "monotonic", lambda: now)
     limited = Settings(data_dir=tmp_path / "data", requests_per_minute=30, uploads_per_minute=2)
     with TestClient(create_app(limited)) as client:
         services: Services = client.app.state.services  # type: ignore[attr-defined]
@@ -421,8 +421,32 @@ def test_more_than_is_allowed_in_a_minute_is_refused(tmp_path: Path, monkeypatch
 
 
 def test_no_limit_where_it_is_switched_off() -> None:
-    allowance = rate_limit.Allowance(0)
-    assert not any(allowance.take("Ana") for _ in range(100_000))
+    unlimited = allowance.Allowance(0)
+    assert not any(unlimited.take("Ana") for _ in range(100_000))
+
+
+def test_tokens_are_not_guessed_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(allowance, "monotonic", lambda: now)
+    app = create_app(Settings(data_dir=tmp_path / "data", wrong_tokens_per_minute=3))
+    with TestClient(app, client=("192.0.2.1", 5000)) as attacker:
+        other = TestClient(app, client=("192.0.2.2", 5000))
+        services: Services = app.state.services
+
+        def asked(client: TestClient, token: str | None) -> int:
+            return int(client.get(MODELS, headers={"Authorization": f"Bearer {token}"}).status_code)
+
+        known, new = (services.gate.tokens.make(name, Role.VIEWER)[1] for name in ("Ana", "Bob"))
+        assert asked(attacker, known) == 200
+        assert [attacker.get(MODELS).status_code for _ in range(5)] == [401] * 5  # who sends none guesses none
+        assert [asked(attacker, f"guess-{n}") for n in range(5)] == [401, 401, 401, 429, 429]
+        answer = attacker.get(MODELS, headers={"Authorization": "Bearer guess"})
+        assert (answer.json()["code"], answer.headers["retry-after"]) == ("too_many_requests", "20")
+        # Nor does a right guess get in; who is known does, and so do others.
+        assert [asked(attacker, token) for token in (new, known, services.gate.admin_token)] == [429, 200, 200]
+        assert asked(other, new) == 200
+        now += 20
+        assert [asked(attacker, "guess") for _ in range(2)] == [401, 429]
 
 
 # -- /metrics by address -------------------------------------------------------------------------------------
@@ -513,3 +537,9 @@ def test_origins_that_are_set_may_use_the_api_with_a_token(tmp_path: Path) -> No
         assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (401, ORIGIN)
         answer = client.get(MODELS, headers={"Origin": "https://evil.example.com"})
         assert "access-control-allow-origin" not in answer.headers
+        answer = client.options(MODELS, headers={**PREFLIGHT, "Origin": "https://evil.example.com"})
+        assert (answer.status_code, answer.headers["content-type"]) == (400, MEDIA_TYPE)
+        assert answer.json()["code"] == "not_allowed_across_origins" and "origin" in answer.json()["detail"]
+        assert "access-control-allow-origin" not in answer.headers
+        answer = client.options(MODELS, headers={**PREFLIGHT, "Origin": ORIGIN, "Access-Control-Request-Method": "X"})
+        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (400, ORIGIN)

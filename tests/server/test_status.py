@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from server.access.roles import Role
 from server.api.status import Status
@@ -150,6 +150,9 @@ def test_without_a_token_nothing_is_told(anonymous: TestClient) -> None:
         ("rediss://:hunter2@host/0?ssl_cert_reqs=none&password=hunter2", "rediss://:***@host/0?***"),
         ("amqp://user:hunter2@host", "amqp://user:***@host"),
         ("amqp://user:hunter2:hunter2@host", "amqp://user:***@host"),
+        ("redis://user:hunter2/hunter2?#@host:6379/0", "redis://user:***@host:6379/0"),
+        ("redis://hunter2@host:6379/0", "redis://***@host:6379/0"),
+        ("redis://host:6379/0?password=a#hunter2", "redis://host:6379/0?***"),
         ("redis://host:6379/0", "redis://host:6379/0"),
         ("file:///var/lib/queue.sqlite3", "file:///var/lib/queue.sqlite3"),
     ],
@@ -158,6 +161,14 @@ def test_no_password_is_shown(settings: Settings, url: str, expected: str) -> No
     settings = settings.model_copy(update={"broker_url": url})
     assert shown(settings)["broker_url"] == expected
     assert "hunter2" not in str(shown(settings))
+
+
+@pytest.mark.parametrize("url", ["redis://user:hunter2/@host:6379", "redis//user:hunter2@host"])
+def test_a_url_that_is_none_is_refused_and_not_repeated(settings: Settings, url: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings(data_dir=settings.data_dir, broker_url=url)
+    assert "broker_url" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
 
 
 def test_a_secret_is_masked_by_its_type(settings: Settings) -> None:
