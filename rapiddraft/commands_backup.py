@@ -1,7 +1,11 @@
 """`rapiddraft backup` and `rapiddraft restore`: a copy of the data folder while it is in use, and back again."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -36,7 +40,8 @@ def backup(
             _verify(archive)
             return
         destination = archive / f"rapiddraft-{now():%Y%m%dT%H%M%SZ}.tar.gz" if archive.is_dir() else archive
-        count = backups.back_up(existing_data_folder(data_dir or get_settings().data_dir), destination)
+        with _unwinding_on_term():
+            count = backups.back_up(existing_data_folder(data_dir or get_settings().data_dir), destination)
     except OSError as error:
         refuse(f"{error.filename or archive}: {error.strerror or error}. There is no backup of now.")
     except LockTimeoutError as error:
@@ -54,13 +59,28 @@ def restore(
     """
     target = (data_dir or get_settings().data_dir).absolute()
     try:
-        manifest = backups.restore(archive, target)
+        with _unwinding_on_term():
+            manifest = backups.restore(archive, target)
     except (ArchiveError, backups.RestoreRefusedError) as error:
         refuse(f"{error} Nothing was restored.")
     except OSError as error:
         refuse(f"{error.filename or target}: {error.strerror or error}. Nothing was restored.")
     typer.echo(f"{target}: {len(manifest.files)} files of {manifest.made_at:%Y-%m-%d %H:%M:%S}Z")
     raise typer.Exit(0 if print_verified(target) else 1)
+
+
+@contextmanager
+def _unwinding_on_term() -> Iterator[None]:
+    """SIGTERM, from a timer or a shell that ends, removes what is half made as Ctrl-C does; else it would stay."""
+
+    def unwind(number: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, unwind)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _verify(archive: Path) -> None:

@@ -4,6 +4,7 @@ import gzip
 import io
 import os
 import shutil
+import signal
 import stat
 import tarfile
 from collections.abc import Callable
@@ -13,7 +14,9 @@ from typing import IO
 from unittest import mock
 
 import pytest
+from typer.testing import CliRunner
 
+from rapiddraft.cli import app
 from server._atomic_json import LockTimeoutError, with_file_lock
 from server.access import admin_token
 from server.access.roles import Role
@@ -115,6 +118,15 @@ def test_a_queued_job_whose_run_was_kept_in_between_is_sent_again(source: Instal
         restored.reconciler.look()
     assert brokers.live_message_ids(restored.broker, actors.QUEUE) == {job.id}
     restored.broker.close()
+
+
+def test_links_out_of_the_data_folder_are_not_followed(source: Installation, tmp_path: Path) -> None:
+    count = back_up(source.data, tmp_path / "before.tar")
+    (tmp_path / "secret").write_text("secret")
+    [model] = source.models.list(limit=9).items
+    for folder in (source.data.jobs, source.data.model(model.id)):
+        (folder / "link.json").symlink_to(tmp_path / "secret")
+    assert back_up(source.data, tmp_path / "after.tar") == count
 
 
 def test_every_folder_is_either_kept_or_left_out_on_purpose(tmp_path: Path) -> None:
@@ -234,7 +246,7 @@ def test_an_interrupted_restore_into_a_mounted_folder_is_told(source: Installati
     back_up(source.data, tmp_path / "backup.tar")
     target = tmp_path / "target"
     (target / ".restoring-target-123").mkdir(parents=True)
-    with pytest.raises(RestoreRefusedError, match="interrupted"):
+    with pytest.raises(RestoreRefusedError, match="was interrupted"):
         restore(tmp_path / "backup.tar", target)
 
 
@@ -255,6 +267,23 @@ def test_a_target_that_is_not_free_is_refused(source: Installation, tmp_path: Pa
     ):
         restore(tmp_path / "backup.tar", target)
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("command", "amid"), [("backup", "server.stores.archive.ArchiveWriter.finish"), ("restore", "os.sync")]
+)
+def test_one_that_is_told_to_end_leaves_nothing_behind(
+    source: Installation, tmp_path: Path, command: str, amid: str
+) -> None:
+    archive = tmp_path / "backup.tar"
+    if command == "restore":
+        back_up(source.data, archive)
+    before = sorted(tmp_path.rglob("*"))
+    data = source.data.root if command == "backup" else tmp_path / "restored"
+    with mock.patch(amid, lambda *_: os.kill(os.getpid(), signal.SIGTERM)):
+        ended = CliRunner().invoke(app, [command, str(archive), "--data-dir", str(data)])
+    assert ended.exit_code == 128 + signal.SIGTERM
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 # -- archives that are not what they should be -----------------------------------------------------------
