@@ -124,7 +124,8 @@ def enqueue_review(broker: Broker, job: Job, *, is_new: bool = False) -> None:
 
     Only one that `is_new` may be refused because the queue is full.
     """
-    with tracing.span(f"send {job.kind}", "PRODUCER"):
+    # What is sent again belongs to the trace of who asked for it.
+    with tracing.span(f"send {job.kind}", "PRODUCER", tracing.current_traceparent() or job.traceparent):
         message = _message(broker, job)
         broker.enqueue(message.copy(options={"is_new": True}) if is_new else message)
 
@@ -288,9 +289,10 @@ class Reviewer:
         metrics.job_attempted(job.kind, 0.0 if again else waited)
         timings: dict[str, float] = {}
         ended = JobState.RUNNING
+        stages = _StageReports(self.jobs, job)
         try:
-            with tracing.StageSpans() as spans:
-                timings = self._do(job, let_next, spans)
+            with stages.spans:
+                timings = self._do(job, let_next, stages)
             ended = JobState.SUCCEEDED
             if timings:
                 pace().add(time.perf_counter() - started)
@@ -310,22 +312,20 @@ class Reviewer:
                 "state": ended.value,
                 "attempt": job.attempts,
                 "duration_ms": round((time.perf_counter() - started) * 1000, 1),
-                "stages_ms": timings,
+                "stages_ms": timings or stages.took_ms(),  # of one that failed, as they were seen from here
             }
             log.info("job attempt", extra=fields)
             tracing.annotate(state=ended.value, attempt=job.attempts)
 
-    def _do(self, job: Job, let_next: Callable[[], None], spans: tracing.StageSpans) -> dict[str, float]:
+    def _do(self, job: Job, let_next: Callable[[], None], stages: "_StageReports") -> dict[str, float]:
         """Do what the job asks for, keep the result, and return how long each stage took, in ms."""
         if self.results.is_kept(job):
             self._succeed(job)
             return {}
         with self.results.folder() as folder:
-            return self._do_in(folder, job, let_next, spans)
+            return self._do_in(folder, job, let_next, stages)
 
-    def _do_in(
-        self, folder: Path, job: Job, let_next: Callable[[], None], spans: tracing.StageSpans
-    ) -> dict[str, float]:
+    def _do_in(self, folder: Path, job: Job, let_next: Callable[[], None], stages: "_StageReports") -> dict[str, float]:
         model = self.models.get(job.model_id)
         engine = engine_digest(self.rules_dir)
         payload = {
@@ -339,7 +339,6 @@ class Reviewer:
             "cache": self._geometry_cache(model.sha256),
             **self.results.told(job, folder),
         }
-        stages = _StageReports(self.jobs, job, spans)
         try:
             with counted():
                 result: dict[str, Any] = sandbox().run(
@@ -356,7 +355,7 @@ class Reviewer:
         finally:
             let_next()
             self._forget_if_removed(model)
-        spans.began("store")
+        stages.spans.began("store")
         reviewed = time.perf_counter()
         is_ours = self.results.keep(job, result, folder)
         # Where a rule file was changed meanwhile, it is not known which one the review is by.
@@ -434,17 +433,25 @@ class _StageReports:
     each costs the disk as much as what must not be lost.
     """
 
-    def __init__(self, jobs: ReviewJobs, job: Job, spans: tracing.StageSpans) -> None:
+    def __init__(self, jobs: ReviewJobs, job: Job) -> None:
         self._jobs = jobs
         self._job_id = job.id
-        self._spans = spans
+        self.spans = tracing.StageSpans()
+        self._began: dict[str, float] = {}  # on the monotonic clock, one after the other
         self._untold: str | None = None
         self._next = time.monotonic() + STAGE_INTERVAL_SECONDS
 
     def began(self, stage: str) -> None:
         """Remember the stage."""
-        self._spans.began(stage)
+        self.spans.began(stage)
+        self._began.setdefault(stage, time.monotonic())
         self._untold = stage
+
+    def took_ms(self) -> dict[str, float]:
+        """How long each stage took, in ms; the last one until now."""
+        begun = list(self._began.items())
+        ends = [*(at for _, at in begun[1:]), time.monotonic()][: len(begun)]
+        return {stage: round((end - at) * 1000, 1) for (stage, at), end in zip(begun, ends, strict=True)}
 
     def tell(self) -> None:
         """Write the latest stage down, if it is new and the last was written long enough ago."""

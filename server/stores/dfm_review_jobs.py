@@ -21,7 +21,7 @@ from server._atomic_json import read_json, with_file_lock, write_json_atomic
 from server.clock import now
 from server.data_folder import DataFolder
 from server.ids import first_id_at, is_id, new_id
-from server.observability import metrics
+from server.observability import metrics, tracing
 from server.review_options import LimitSet, Material, Process
 from server.stores.documents import Document, Documents, Kind
 from server.stores.errors import (
@@ -125,6 +125,7 @@ class Job(BaseModel):
     error: JobError | None = None
     request_id: str
     identity: str
+    traceparent: str | None = Field(None, description="W3C trace context of the request, if it had one.")
     created_at: datetime
     updated_at: datetime
     history: list[JobChange]
@@ -455,6 +456,7 @@ def _new_job(
         state=JobState.QUEUED,
         request_id=request_id,
         identity=identity,
+        traceparent=tracing.current_traceparent(),
         created_at=at,
         updated_at=at,
         history=[JobChange(state=JobState.QUEUED, at=at, attempt=0, reason="requested")],

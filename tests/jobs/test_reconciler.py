@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from unittest import mock
 
 import pytest
+from dramatiq import Message
 
+from server.observability import tracing
 from server.stores.dfm_review_jobs import Job, JobState
 from tests.jobs.conftest import Installation, working
 from workers import actors, reconciler
@@ -61,6 +63,17 @@ def test_a_job_without_a_message_gets_one_and_ends(
     with working(installation, sandbox):
         installation.becomes(job, JobState.SUCCEEDED)
     assert installation.run_ids(job) == [job.id]
+
+
+def test_a_message_sent_again_belongs_to_the_trace_of_who_asked(installation: Installation) -> None:
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    with tracing.span("a request", parent=trace):
+        job = installation.ask("good")
+    sent: list[Message[None]] = []
+    with impatient(), mock.patch.object(FileBroker, "enqueue", lambda _broker, message: sent.append(message)):
+        assert installation.reconciler.look() == 1
+    [message] = sent
+    assert (message.message_id, message.options["traceparent"]) == (job.id, trace)
 
 
 @pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RUNNING, JobState.RETRYING])
@@ -235,7 +248,6 @@ def test_it_looks_by_itself(installation: Installation, sandbox: Sandbox) -> Non
         looking.stop()
 
 
-@pytest.mark.xdist_group("brokers")
 def test_what_every_broker_lost_is_sent_again(any_installation: Installation, sandbox: Sandbox) -> None:
     job = any_installation.send("good")
     any_installation.broker.flush_all()

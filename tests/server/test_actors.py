@@ -57,6 +57,18 @@ def test_a_review(client: TestClient, services: Services, caplog: pytest.LogCapt
 
 
 @pytest.mark.usefixtures("worker")
+def test_the_line_of_a_failed_attempt_has_the_stages_until_then(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    assert ask(client, "crash")[0] == 422
+    wait_until(lambda: any(record.message == "job attempt" for record in caplog.records))
+    [line] = [record.__dict__ for record in caplog.records if record.message == "job attempt"]
+    assert line["state"] == "failed"
+    assert [stage for stage, ms in line["stages_ms"].items() if ms >= 0] == ["read"]
+
+
+@pytest.mark.usefixtures("worker")
 @pytest.mark.parametrize(
     ("what", "status", "code"),
     [
