@@ -46,5 +46,5 @@ def existing_data_folder(root: Path) -> DataFolder:
     """The data folder at `root`. Raises NotADirectoryError if there is none."""
     data = DataFolder(root)
     if not data.models.is_dir():
-        raise NotADirectoryError(20, "this is not a data folder of RapidDraft")
+        raise NotADirectoryError(20, "this is not a data folder of RapidDraft", str(root))
     return data

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from workers.additive.analysis import dmls, fdm, sla, sls
 from workers.cad.part import Part
 from workers.facts.fact import Fact
 from workers.facts.measure import PartFacts
@@ -52,5 +53,9 @@ def machined_shape(part: Part, facts: PartFacts, graph: FaceGraph, axis: Turning
 ANALYSES: dict[str, Analyse] = {
     "cnc_milling": machined_shape,
     "cnc_turning": machined_shape,
+    "dmls": dmls,
+    "fdm": fdm,
+    "sla": sla,
+    "sls": sls,
 }
 """By process."""

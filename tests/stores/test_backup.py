@@ -76,6 +76,14 @@ def test_what_is_kept_comes_back_and_nothing_else(source: Installation, tmp_path
     assert not list(source.data.uploads.iterdir())
 
 
+def test_an_empty_data_folder_comes_back(tmp_path: Path) -> None:
+    data = DataFolder(tmp_path / "data")
+    data.prepare()
+    assert back_up(data, tmp_path / "backup.tar") == 0
+    restore(tmp_path / "backup.tar", tmp_path / "restored")
+    assert {path.name for path in (tmp_path / "restored").iterdir()} == {path.name for path in data.root.iterdir()}
+
+
 def test_jobs_that_had_not_ended_get_new_messages_in_their_old_order(source: Installation, tmp_path: Path) -> None:
     [first] = source.jobs.list(limit=9).items
     source.jobs.transition(first.id, JobState.RUNNING, reason="x")
@@ -118,6 +126,33 @@ def test_a_queued_job_whose_run_was_kept_in_between_is_sent_again(source: Instal
         restored.reconciler.look()
     assert brokers.live_message_ids(restored.broker, actors.QUEUE) == {job.id}
     restored.broker.close()
+
+
+def test_a_document_that_is_replaced_while_it_is_copied_is_one_whole_version(
+    source: Installation, tmp_path: Path
+) -> None:
+    [model] = source.models.list(limit=9).items
+
+    def link(path: Path, to: Path) -> None:
+        original(path, to)
+        if path.name == "model.json":
+            (path.parent / "new").write_bytes(path.read_bytes() * 2)
+            (path.parent / "new").rename(path)
+
+    original = os.link
+    before = (source.data.model(model.id) / "model.json").read_bytes()
+    with mock.patch("os.link", link):
+        back_up(source.data, tmp_path / "backup.tar")
+    restore(tmp_path / "backup.tar", tmp_path / "restored")
+    assert (DataFolder(tmp_path / "restored").model(model.id) / "model.json").read_bytes() == before
+
+
+def test_all_is_on_disk_before_a_restored_folder_has_its_name(source: Installation, tmp_path: Path) -> None:
+    back_up(source.data, tmp_path / "backup.tar")
+    synced = []
+    with mock.patch("os.sync", lambda: synced.append((tmp_path / "restored").exists())):
+        restore(tmp_path / "backup.tar", tmp_path / "restored")
+    assert synced == [False]
 
 
 def test_links_out_of_the_data_folder_are_not_followed(source: Installation, tmp_path: Path) -> None:
@@ -198,6 +233,18 @@ def test_a_model_that_stays_locked_ends_the_backup(source: Installation, tmp_pat
         back_up(source.data, tmp_path / "backup.tar")
     assert contents(source.data.root) == before
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_model_whose_log_is_damaged_is_copied_under_its_lock_too(source: Installation, tmp_path: Path) -> None:
+    [model] = source.models.list(limit=9).items
+    log = source.data.model(model.id) / "activity.jsonl"
+    log.write_bytes(b"bad\nbad\n")
+    with (
+        mock.patch.object(backup, "with_file_lock", side_effect=LockTimeoutError("locked")) as lock,
+        pytest.raises(LockTimeoutError),
+    ):
+        back_up(source.data, tmp_path / "backup.tar")
+    lock.assert_called_once_with(log)
 
 
 def test_a_backup_never_replaces_another(source: Installation, tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ def place_of(part: Part, measurement: Measurement) -> Floats:
     """(3,) the middle of the box around the ends of the edges involved, and the centres of whole circles; mm."""
     edges = sorted(measurement.edges) or _edges_around(part, measurement.faces)
     if not edges:
-        return measurement.point if not measurement.faces else part.faces.origin[measurement.faces].mean(axis=0)
+        known = bool(measurement.faces) and part.exact
+        return part.faces.origin[measurement.faces].mean(axis=0) if known else measurement.point
     ends = np.stack([part.edges.start[edges], part.edges.end[edges]])
     whole = (part.edges.kind[edges] == Curve.CIRCLE) & np.all(np.abs(ends[0] - ends[1]) < CELL_MM, axis=1)
     ends = np.where(whole[:, None], part.edges.centre[edges], ends)

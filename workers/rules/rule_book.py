@@ -10,7 +10,7 @@ from workers.rules.rule_file import RuleFile, RuleFileError, Strict, read_toml
 from workers.rules.shop import ShopFile, laid_over
 
 DATA = Path(__file__).parent / "data"
-TABLES = ("materials", "threads")  # files of data that are not rules
+TABLES = ("machines", "materials", "threads")  # files of data that are not rules
 PROCESSES = tuple(sorted(path.stem for path in DATA.glob("*.toml") if path.stem not in TABLES))
 
 

@@ -2,6 +2,8 @@
 
 from workers.rules.quantities import (
     access,
+    additive_build,
+    additive_details,
     body,
     corners,
     edges,
@@ -23,6 +25,8 @@ __all__ = [
     "QUANTITIES",
     "Subject",
     "access",
+    "additive_build",
+    "additive_details",
     "body",
     "corners",
     "edges",

@@ -1,0 +1,96 @@
+"""Walls, pins, holes, gaps and details, of known size, on exact parts and on meshes of them."""
+
+import pytest
+
+from tests.additive_parts import engraved_stroke, fin, hole, pin, raised_stroke, sheet, slit, tube, web
+from tests.engine.additive_reviewing import both, reviewed_as_mesh
+from tests.engine.reviewing import findings, reviewed
+from tests.parts import Solid, block, bracket, cylinder, drill
+
+LIMITS = [("fdm", 0.8, 0.8), ("sla", 0.5, 1.0), ("sls", 0.7, 0.7), ("dmls", 0.4, 0.5)]
+OTHERS = ("am-gap", "am-detail", "am-pin", "am-hole", "am-escape-hole", "am-trapped-volume", "am-envelope")
+
+
+@pytest.mark.parametrize(("process", "held", "free"), LIMITS)
+def test_walls_are_held_against_the_limit_of_their_support(process: str, held: float, free: float) -> None:
+    for build, limit in ((web, held), (tube, held), (fin, free), (sheet, free)):
+        (thin,) = both(build(limit - 0.05), process, "am-wall")
+        assert thin["measured"]["value"] == pytest.approx(limit - 0.05, abs=1e-4), build.__name__
+        assert (thin["severity"], thin["limit"]["value"]) == ("major", limit)
+        assert thin["change"]["to"] == limit
+        result = reviewed(build(limit + 0.05), process=process)
+        assert findings(result, "am-wall") == [], build.__name__
+        assert [f["rule"] for f in result["findings"] if f["rule"] in OTHERS] == []
+
+
+@pytest.mark.parametrize(("process", "limit"), [("fdm", 3.0), ("sla", 0.5), ("sls", 0.8), ("dmls", 1.0)])
+def test_pins(process: str, limit: float) -> None:
+    (thin,) = both(pin(0.9 * limit), process, "am-pin")
+    assert thin["measured"]["value"] == pytest.approx(0.9 * limit, abs=1e-4)
+    result = reviewed(pin(0.9 * limit), process=process)
+    assert findings(result, "am-wall") == findings(result, "am-detail") == []
+    assert findings(reviewed(pin(1.1 * limit), process=process), "am-pin") == []
+
+
+@pytest.mark.parametrize(("process", "limit"), [("fdm", 2.0), ("sla", 0.5), ("sls", 1.5), ("dmls", 1.5)])
+def test_holes(process: str, limit: float) -> None:
+    (narrow,) = both(hole(0.9 * limit), process, "am-hole")
+    assert narrow["measured"]["value"] == pytest.approx(0.9 * limit, abs=1e-4)
+    result = reviewed(hole(0.9 * limit), process=process)
+    assert findings(result, "am-gap") == findings(result, "am-detail") == []
+    assert findings(reviewed(hole(1.1 * limit), process=process), "am-hole") == []
+
+
+def test_a_stepped_hole_is_one_and_holes_in_two_walls_are_two() -> None:
+    stepped = block(40.0, 30.0, 12.0).cut(drill(1.0, 20.0, (20.0, 15.0, 12.0), point=False))
+    stepped = stepped.cut(drill(1.4, 6.0, (20.0, 15.0, 12.0), point=False))
+    (one,) = both(stepped, "sls", "am-hole")
+    assert one["measured"]["value"] == pytest.approx(1.0, abs=1e-4)
+    fork = block(40.0, 30.0, 20.0).cut(block(20.0, 40.0, 20.0, (10.0, -5.0, 5.0)))
+    fork = fork.cut(cylinder(1.2, 60.0, (-5.0, 15.0, 12.0), (1.0, 0.0, 0.0)))
+    assert len(both(fork, "sls", "am-hole")) == 2
+
+
+@pytest.mark.parametrize("process", ["fdm", "sla", "sls", "dmls"])
+def test_gaps(process: str) -> None:
+    (narrow,) = both(slit(0.45), process, "am-gap")
+    assert narrow["measured"]["value"] == pytest.approx(0.45, abs=1e-4)
+    assert findings(reviewed(slit(0.45), process=process), "am-detail") == []
+    assert findings(reviewed(slit(0.55), process=process), "am-gap") == []
+
+
+@pytest.mark.parametrize(("process", "limit"), [("fdm", 0.6), ("sla", 0.4), ("sls", 1.0), ("dmls", 0.1)])
+def test_details_are_neither_walls_nor_gaps(process: str, limit: float) -> None:
+    for build in (raised_stroke, engraved_stroke):
+        (fine,) = both(build(0.9 * limit), process, "am-detail")
+        assert fine["measured"]["value"] == pytest.approx(0.9 * limit, abs=1e-4), build.__name__
+        result = reviewed(build(0.9 * limit), process=process)
+        assert findings(result, "am-wall") == findings(result, "am-gap") == [], build.__name__
+        assert findings(reviewed(build(1.1 * limit), process=process), "am-detail") == [], build.__name__
+
+
+def test_what_rises_higher_is_a_wall_and_what_is_deeper_a_gap() -> None:
+    assert both(raised_stroke(0.6, height=2.5), "sls", "am-wall")
+    assert both(raised_stroke(0.6, height=2.5), "sls", "am-detail") == []
+    assert both(engraved_stroke(0.4, depth=2.5), "sls", "am-gap")
+    assert both(engraved_stroke(0.4, depth=2.5), "sls", "am-detail") == []
+
+
+def test_strokes_on_one_side_are_one_finding() -> None:
+    strokes = [block(width, 10.0, 0.8, (x, 10.0, 3.0)) for x, width in ((10.0, 0.5), (20.0, 0.4), (30.0, 0.6))]
+    (fine,) = both(block(40.0, 30.0, 3.0).join(*strokes), "sls", "am-detail")
+    assert fine["measured"]["value"] == pytest.approx(0.4, abs=1e-4)
+
+
+@pytest.mark.parametrize("process", ["sla", "dmls"])
+def test_a_sound_part_has_no_findings(process: str) -> None:
+    for result in (reviewed(bracket(), process=process), reviewed_as_mesh(bracket(), process)):
+        assert result["findings"] == []
+        assert result["undecided"] == []
+
+
+def test_a_wedge_is_no_wall() -> None:
+    from tests.parts import prism
+
+    wedge: Solid = prism([(0.0, 0.0), (40.0, 0.0), (0.0, 8.0)], 20.0)
+    assert both(wedge, "sls", "am-wall") == []

@@ -1,0 +1,145 @@
+"""Which way up a part is built best."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import ConvexHull, QhullError
+
+from workers.additive.printing import Building, Weights
+from workers.additive.skin import Skin, part_of_mesh
+from workers.cad.part import Floats, Ints, Part
+from workers.facts.frames import own_directions, principal_axes
+from workers.facts.rays import Bools, RayScene
+from workers.facts.samples import spread_by_area
+
+# So many of the directions that most of the surface looks in are tried as the way down.
+MOST_DIRECTIONS = 12
+# A direction counts as one if this share of the surface looks in it.
+LEAST_SHARE = 0.01
+SAME = 1 - 1e-6
+# What lies so near to the plate, as a share of the diagonal, lies on it.
+ON_PLATE = 1e-4
+FLAT_DOWN = 0.999
+# A slope within this of the limit is on it (cosine): single precision in a file of triangles tells no more.
+ON_THE_LIMIT = 1e-4
+RAYS = 300
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """One way to build a part."""
+
+    up: Floats  # (3,) unit, in the part's own frame
+    height: float  # mm
+    plate_area: float  # mm2 that lies on the plate
+    support_area: float  # mm2 of surface that overhangs more than the process allows
+    support_volume: float  # mm3 below it, down to the plate or to the part
+    footprint: tuple[float, float]  # mm: of the rectangle that it takes on the plate, longer side first
+    cost: float  # by which orientations are ordered: docs/additive.md
+
+
+def orientations(
+    part: Part, skin: Skin, scene: RayScene, box: Floats, building: Building, weights: Weights
+) -> list[Orientation]:
+    """All that were tried, best first; `box` are the sides of the part's least box, mm."""
+    ups = candidates(part, skin)
+    built = [_built(part, skin, scene, up, building) for up in ups]
+    widest = max(max(o.plate_area for o in built), 1e-9)
+    priced = [Orientation(**(vars(o) | {"cost": _cost(part, o, box, weights, o.plate_area / widest)})) for o in built]
+    return sorted(priced, key=lambda o: round(o.cost, 6))
+
+
+def candidates(part: Part, skin: Skin) -> Floats:
+    """(k, 3) ways up: flat faces laid down or turned up, and the part's own and principal directions."""
+    mesh = skin.mesh
+    rounded = np.round(mesh.normals, 3) + 0.0
+    _, first, inverse = np.unique(rounded, axis=0, return_index=True, return_inverse=True)
+    area = np.bincount(inverse.ravel(), weights=mesh.areas)
+    order = np.lexsort((first, -np.round(area / area.sum(), 6)))
+    order = order[area[order] > LEAST_SHARE * area.sum()][:MOST_DIRECTIONS]
+    own = np.concatenate([own_directions(part)[: MOST_DIRECTIONS // 2], principal_axes(part)])
+    ways = np.concatenate([-mesh.normals[first[order]], mesh.normals[first[order]], own, -own])
+    ways = ways / np.linalg.norm(ways, axis=1, keepdims=True)
+    return np.asarray(ways[~np.tril(ways @ ways.T > SAME, -1).any(axis=1)])
+
+
+def overhanging(part: Part, skin: Skin, up: Floats, support_angle: float) -> Bools:
+    """(t,) the triangles that slope less than the angle from horizontal, looking down, and do not lie on the plate."""
+    if support_angle == 0:
+        return np.zeros(len(skin.mesh.triangles), dtype=bool)
+    down = -(skin.mesh.normals @ up)
+    return np.asarray((down > np.cos(np.radians(support_angle)) + ON_THE_LIMIT) & ~on_plate(part, skin, up))
+
+
+def on_plate(part: Part, skin: Skin, up: Floats) -> Bools:
+    """(t,) the triangles that lie flat on the plate."""
+    mesh = skin.mesh
+    heights = mesh.vertices @ up
+    low = heights[mesh.triangles].max(axis=1) < heights.min() + ON_PLATE * part.diagonal
+    return np.asarray(low & (mesh.normals @ up < -FLAT_DOWN))
+
+
+def _built(part: Part, skin: Skin, scene: RayScene, up: Floats, building: Building) -> Orientation:
+    mesh = skin.mesh
+    heights = mesh.vertices @ up
+    flat = on_plate(part, skin, up)
+    over = np.flatnonzero(overhanging(part, skin, up, building.support_angle))
+    return Orientation(
+        up,
+        float(heights.max() - heights.min()),
+        float(mesh.areas[flat].sum()),
+        float(mesh.areas[over].sum()),
+        _support_volume(part, skin, scene, up, over, float(heights.min())),
+        _footprint(mesh.vertices, up),
+        0.0,
+    )
+
+
+def _support_volume(part: Part, skin: Skin, scene: RayScene, up: Floats, over: Ints, plate: float) -> float:
+    """The room below what overhangs: its mean height, by rays straight down, times the shadow that it casts."""
+    if not len(over):
+        return 0.0
+    mesh = skin.mesh
+    samples = spread_by_area(part_of_mesh(mesh, over), RAYS)
+    weight = np.full(len(samples), 1.0)
+    weight[RAYS:] = 0.0  # one more on every triangle is not an equal share
+    start = samples.points - up * (2e-6 * part.diagonal)
+    triangle, distance = scene.first_hit(start, np.broadcast_to(-up, start.shape).copy())
+    height = np.where(triangle >= 0, distance, np.maximum(start @ up - plate, 0.0))
+    slope = -(samples.normals @ up)
+    area = float(mesh.areas[over].sum())
+    return float((weight * slope * height).sum() / weight.sum() * area)
+
+
+def _footprint(vertices: Floats, up: Floats) -> tuple[float, float]:
+    """The least rectangle around the part's shadow."""
+    helper = np.eye(3)[int(np.abs(up).argmin())]
+    across = np.cross(up, helper)
+    across /= np.linalg.norm(across)
+    shadow = (vertices - vertices[0]) @ np.column_stack([across, np.cross(up, across)])
+    try:
+        corners = shadow[ConvexHull(shadow).vertices]
+    except QhullError:  # a sheet on its edge casts a line
+        corners = shadow
+    sides = np.roll(corners, -1, axis=0) - corners
+    along = sides / np.maximum(np.linalg.norm(sides, axis=1, keepdims=True), 1e-12)
+    width = np.ptp(corners @ along.T, axis=0)
+    depth = np.ptp(corners @ np.column_stack([-along[:, 1], along[:, 0]]).T, axis=0)
+    best = int(np.round(width * depth, 6).argmin())
+    pair = sorted((float(width[best]), float(depth[best])), reverse=True)
+    return pair[0], pair[1]
+
+
+def _cost(part: Part, o: Orientation, box: Floats, weights: Weights, of_widest: float) -> float:
+    return float(
+        weights.support_volume * o.support_volume / max(float(np.prod(box)), 1e-9)
+        + weights.support_area * o.support_area / part.area
+        + weights.height * o.height / float(np.linalg.norm(box))
+        + weights.off_plate * (1 - of_widest)
+    )
+
+
+def times_too_large(o: Orientation, size: tuple[float, float, float]) -> float:
+    """The largest of the part's sides over the machine's, as the part stands, turned on the plate as fits best."""
+    plate = sorted(size[:2], reverse=True)
+    return max(o.footprint[0] / plate[0], o.footprint[1] / plate[1], o.height / size[2])

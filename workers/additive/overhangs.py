@@ -1,0 +1,164 @@
+"""What overhangs as the part is built: ledges that jut out freely, and bridges that are held at both ends."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from workers.additive.orientation import overhanging
+from workers.additive.printing import Building
+from workers.additive.skin import Skin, part_of_mesh
+from workers.cad.part import Floats, Ints, Part
+from workers.facts.rays import Bools
+from workers.facts.samples import spread_by_area
+
+# So many points of a region are asked whether they are held at both ends, along so many directions.
+POINTS = 40
+DIRECTIONS = 10
+# A region is a bridge if so much of it is held at both ends: a point beside a corner may miss its wall.
+BRIDGED = 0.95
+SAME = 1e-9
+
+
+@dataclass(frozen=True)
+class Overhang:
+    """A connected piece of surface that slopes less than the process allows without support."""
+
+    angle: float  # degrees from horizontal, of the flattest of it
+    area: float  # mm2
+    span: float | None  # mm from end to end, of a bridge; None of a ledge
+    reach: float  # mm that a ledge juts out from what holds it; inf of an island that nothing holds
+    faces: tuple[int, ...]
+    point: Floats  # (3,) amid the largest triangle
+    normal: Floats  # (3,) outward there
+
+
+@dataclass(frozen=True)
+class _Border:
+    """The border of a region, as it is seen from above."""
+
+    start: Floats  # (s, 2)
+    end: Floats  # (s, 2)
+    held: Bools  # (s,) whether the part goes on below there
+
+
+def overhangs(part: Part, skin: Skin, up: Floats, building: Building) -> list[Overhang]:
+    """All regions that need support or bridge, largest first; what juts out less than the process carries is none."""
+    over = overhanging(part, skin, up, building.support_angle)
+    if not over.any():
+        return []
+    both = over[skin.pairs]
+    piece = skin.components(np.flatnonzero(both.all(axis=1)))
+    rims = np.flatnonzero(both[:, 0] != both[:, 1])
+    frame = _frame(up)
+    found = []
+    for number in np.unique(piece[over]):
+        triangles = np.flatnonzero(piece == number)
+        rim = rims[(piece[skin.pairs[rims]] == number).any(axis=1)]
+        found.append(_region(skin, frame, triangles, rim))
+    return sorted(
+        (o for o in found if o.span is not None or o.reach > building.least_overhang),
+        key=lambda o: (-round(o.area, 6), *np.round(o.point, 3).tolist()),
+    )
+
+
+def _frame(up: Floats) -> Floats:
+    """(3, 3) rows: two level directions, and up."""
+    helper = np.eye(3)[int(np.abs(up).argmin())]
+    across = np.cross(up, helper)
+    across /= np.linalg.norm(across)
+    return np.array([across, np.cross(up, across), up])
+
+
+def _region(skin: Skin, frame: Floats, triangles: Ints, rim: Ints) -> Overhang:
+    mesh = skin.mesh
+    largest = triangles[int(np.round(mesh.areas[triangles], 6).argmax())]
+    down = -(mesh.normals[triangles] @ frame[2])
+    real = mesh.areas[triangles] > 0
+    angle = float(np.degrees(np.arccos(np.clip(down[real].max(initial=0.0), 0.0, 1.0))))
+    border = _border(skin, frame, triangles, rim)
+    span = _span(skin, frame, triangles, border)
+    reach = 0.0 if span is not None else _reach(border)
+    return Overhang(
+        round(angle, 6),
+        float(mesh.areas[triangles].sum()),
+        span,
+        reach,
+        tuple(np.unique(mesh.face[triangles]).tolist()),
+        mesh.centroids[largest],
+        mesh.normals[largest],
+    )
+
+
+def _border(skin: Skin, frame: Floats, triangles: Ints, rim: Ints) -> _Border:
+    """Beyond an edge that holds, the surface goes down: its triangle's third node lies below the edge."""
+    mesh, pairs = skin.mesh, skin.pairs[rim]
+    inside = np.isin(pairs[:, 0], triangles)
+    beyond = np.where(inside, pairs[:, 1], pairs[:, 0])
+    ends = skin.ends[rim]
+    corners = mesh.triangles[beyond]
+    third = corners.sum(axis=1) - ends.sum(axis=1)
+    heights = mesh.vertices @ frame[2]
+    rise = heights[third] - heights[ends].mean(axis=1)
+    level = mesh.vertices @ frame[:2].T
+    # Nothing is held by a face that goes on level.
+    length = np.linalg.norm(mesh.vertices[third] - mesh.vertices[ends].mean(axis=1), axis=1)
+    return _Border(level[ends[:, 0]], level[ends[:, 1]], rise < -1e-3 * length)
+
+
+def _span(skin: Skin, frame: Floats, triangles: Ints, border: _Border) -> float | None:
+    """mm across the region the shortest way on which both ends are held, where it is widest; None if it is a ledge."""
+    ways = _ways(border)
+    if not len(ways):
+        return None
+    samples = spread_by_area(part_of_mesh(skin.mesh, triangles), POINTS).points[: 2 * POINTS] @ frame[:2].T
+    widths = np.full(len(samples), np.inf)
+    for way in ways:
+        widths = np.minimum(widths, _across(samples, way, border))
+    held = np.isfinite(widths)
+    return float(widths[held].max()) if held.mean() >= BRIDGED else None
+
+
+def _ways(border: _Border) -> Floats:
+    """(k, 2) square to the edges that hold, longest first."""
+    along = (border.end - border.start)[border.held]
+    length = np.linalg.norm(along, axis=1)
+    along, length = along[length > SAME], length[length > SAME]
+    square = np.column_stack([-along[:, 1], along[:, 0]]) / length[:, None]
+    rounded = np.round(square, 3)
+    sense = np.where((rounded[:, 0] < 0) | ((rounded[:, 0] == 0) & (rounded[:, 1] < 0)), -1.0, 1.0)[:, None]
+    _, first, inverse = np.unique(rounded * sense + 0.0, axis=0, return_index=True, return_inverse=True)
+    weight = np.bincount(inverse.ravel(), weights=length, minlength=len(first))
+    order = np.lexsort((first, -np.round(weight, 6)))[:DIRECTIONS]
+    return np.asarray(square[first[order]])
+
+
+def _across(points: Floats, way: Floats, border: _Border) -> Floats:
+    """(m,) mm from border to border through each point along `way`, inf where an end is not held."""
+    edge = border.end - border.start
+    turn = way[0] * edge[:, 1] - way[1] * edge[:, 0]
+    offset = border.start[None] - points[:, None]
+    crosses = np.abs(turn) > SAME
+    safe = np.where(crosses, turn, 1.0)
+    at = (offset[..., 0] * edge[:, 1] - offset[..., 1] * edge[:, 0]) / safe
+    along_edge = (offset[..., 0] * way[1] - offset[..., 1] * way[0]) / safe
+    met = crosses & (along_edge > -1e-6) & (along_edge < 1 + 1e-6)
+    ahead = np.where(met & (at >= 0), at, np.inf)
+    behind = np.where(met & (at < 0), -at, np.inf)
+    if not ahead.size:
+        return np.full(len(points), np.inf)
+    rows = np.arange(len(points))
+    one, two = ahead.argmin(axis=1), behind.argmin(axis=1)
+    held = border.held[one] & border.held[two]
+    return np.asarray(np.where(held, ahead[rows, one] + behind[rows, two], np.inf))
+
+
+def _reach(border: _Border) -> float:
+    """mm from the edges that hold to the farthest free one."""
+    start, end = border.start[border.held], border.end[border.held]
+    free = np.concatenate([border.start[~border.held], border.end[~border.held]])
+    if not len(start) or not len(free):
+        return np.inf
+    edge = end - start
+    share = np.einsum("ijk,jk->ij", free[:, None] - start[None], edge) / np.maximum((edge**2).sum(axis=1), 1e-18)
+    nearest = start[None] + np.clip(share, 0.0, 1.0)[..., None] * edge[None]
+    return float(np.linalg.norm(free[:, None] - nearest, axis=2).min(axis=1).max())

@@ -1,0 +1,4 @@
+"""A review as HTML and PDF with pictures, as CSV and as SARIF.
+
+`csv_file` and `sarif` need nothing but the review, so the API may import them; the rest runs in the sandbox.
+"""

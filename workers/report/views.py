@@ -1,0 +1,118 @@
+"""From where a picture is taken, and how much of the part it shows."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from workers.cad.part import Floats
+from workers.report.scene import Scene
+
+# Off the axes and off 45°, where edges of common parts fall onto one another. (azimuth, elevation) in degrees.
+_ANGLES = (
+    *((azimuth, 28.0) for azimuth in (-60.0, 30.0, 120.0, 210.0, -15.0, 75.0, 165.0, 255.0)),
+    *((azimuth, 62.0) for azimuth in (-60.0, 30.0, 120.0, 210.0)),
+    *((azimuth, -28.0) for azimuth in (-60.0, 30.0, 120.0, 210.0, -15.0, 75.0, 165.0, 255.0)),
+    *((azimuth, -62.0) for azimuth in (-60.0, 30.0, 120.0, 210.0)),
+)
+# A view from above is easier to read than one from below that shows a little more.
+_FROM_BELOW = 0.75
+# How far from straight on a finding is looked at from its own normal, so that it does not look flat.
+_ASLANT = np.radians(28.0)
+_SAMPLES = 60
+
+
+@dataclass(frozen=True)
+class View:
+    """A parallel projection."""
+
+    towards: Floats  # (3,) unit, from the part to the eye
+    right: Floats  # (3,) unit, in the picture
+    up: Floats  # (3,) unit, in the picture
+    centre: Floats  # (3,) in the middle of the picture
+    half: tuple[float, float]  # mm from the middle to the right border, and to the upper one
+
+    def project(self, points: Floats) -> Floats:
+        """(n, 2) mm to the right of, and above the middle of the picture."""
+        offset = points - self.centre
+        return np.stack([offset @ self.right, offset @ self.up], axis=-1)
+
+    def on(self, points: Floats, half_width: float, aspect: float) -> "View":
+        """The same direction, with the middle of the projected `points` in the middle."""
+        flat = self.project(points)
+        middle = (flat.min(axis=0) + flat.max(axis=0)) / 2
+        centre = self.centre + middle[0] * self.right + middle[1] * self.up
+        return replace(self, centre=centre, half=(half_width, half_width / aspect))
+
+
+DIRECTIONS: tuple[Floats, ...] = tuple(
+    np.array([np.cos(el) * np.cos(az), np.cos(el) * np.sin(az), np.sin(el)]) for az, el in np.radians(_ANGLES)
+)
+
+
+def overview(scene: Scene, towards: Floats, aspect: float) -> View:
+    """All of the part, seen from the side of `towards`."""
+    view = _frame(towards, (scene.low + scene.high) / 2)
+    flat = view.project(scene.mesh.vertices)
+    reach = (flat.max(axis=0) - flat.min(axis=0)) / 2 * 1.06
+    half_width = float(max(reach[0], reach[1] * aspect, 1e-6))
+    return view.on(scene.mesh.vertices, half_width, aspect)
+
+
+def best_direction(
+    scene: Scene,
+    faces: list[int],
+    point: Floats | None = None,
+    normal: Floats | None = None,
+    along: Floats | None = None,
+) -> tuple[Floats, float]:
+    """((3,) from where most of the faces, and the point, are seen; the share of it that is seen).
+
+    With `along`, (n, 3) points of an edge that has the same normal, only the edge has to be seen. Of equal directions
+    it is the first of DIRECTIONS. A share of 0 is of what is hidden from everywhere.
+    """
+    if along is not None and len(along) and normal is not None:
+        points, normals, weights = along, np.tile(normal, (len(along), 1)), np.full(len(along), 1 / len(along))
+    else:
+        points, normals, weights = _samples(scene, faces, point, normal)
+    if not len(points):
+        return DIRECTIONS[0], 1.0
+    candidates = [*DIRECTIONS, *_aslant(normal)]
+    lifted = points + normals * scene.diagonal * 1e-5
+    score, share = np.zeros(len(candidates)), np.zeros(len(candidates))
+    for number, towards in enumerate(candidates):
+        facing = np.clip(normals @ towards, 0.0, 1.0)
+        seen = np.where(facing > 0.02, scene.rays.is_free(lifted, towards), False)
+        share[number] = (weights * seen).sum()
+        score[number] = (weights * seen * (0.4 + 0.6 * facing)).sum() * (1.0 if towards[2] > 0 else _FROM_BELOW)
+    best = int(np.argmax(np.round(score, 4)))
+    return candidates[best], float(share[best])
+
+
+def _frame(towards: Floats, centre: Floats) -> View:
+    vertical = np.array([0.0, 0.0, 1.0]) if abs(towards[2]) < 0.98 else np.array([0.0, 1.0, 0.0])
+    right = np.cross(vertical, towards)
+    right = right / np.linalg.norm(right)
+    return View(towards, right, np.cross(towards, right), centre, (1.0, 1.0))
+
+
+def _samples(
+    scene: Scene, faces: list[int], point: Floats | None, normal: Floats | None
+) -> tuple[Floats, Floats, Floats]:
+    """((n, 3) points, (n, 3) outward normals, (n,) weights that add up to 1) of what is to be seen."""
+    mesh = scene.mesh
+    chosen = np.flatnonzero(np.isin(mesh.face, faces))
+    chosen = chosen[np.argsort(-mesh.areas[chosen], kind="stable")[:_SAMPLES]]
+    points, normals, weights = mesh.centroids[chosen], mesh.normals[chosen], mesh.areas[chosen]
+    if point is not None and normal is not None and np.linalg.norm(normal) > 0:
+        points, normals = np.vstack([points, point]), np.vstack([normals, normal])
+        # As much as all faces together: the point is where the finding was measured.
+        weights = np.append(weights, max(float(weights.sum()), 1.0))
+    return points, normals, weights / max(float(weights.sum()), 1e-12)
+
+
+def _aslant(normal: Floats | None) -> list[Floats]:
+    if normal is None or not np.linalg.norm(normal) > 0:
+        return []
+    sides = _frame(normal / np.linalg.norm(normal), np.zeros(3))
+    turned = [side * sides.right + 0.6 * sides.up for side in (-1.0, 1.0)]
+    return [np.cos(_ASLANT) * sides.towards + np.sin(_ASLANT) * side / np.linalg.norm(side) for side in turned]

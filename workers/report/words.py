@@ -1,0 +1,90 @@
+"""Figures of a review as people read them. What they are is not changed: only digits nobody measures are left out."""
+
+from typing import Any
+
+NBSP = "\N{NO-BREAK SPACE}"
+_UNITS = {"mm2": "mm²", "mm3": "mm³", "mm5": "mm⁵", "deg": "°", "degrees": "°", "degree": "°", "min": "min"}
+_WITHOUT = ("", "ratio", "count", None)
+_COMPARISONS = {">": ">", "<": "<", ">=": "≥", "<=": "≤", "==": "=", "!=": "≠"}
+_SHOWN = 8
+
+
+def number(value: float) -> str:
+    """Four digits at least, in groups of three: 1.875, 227 637."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, int):
+        return f"{value:,}".replace(",", NBSP)
+    digits = 0 if abs(value) >= 10_000 else 1 if abs(value) >= 1000 else 2 if abs(value) >= 100 else 3
+    if 0 < abs(value) < 0.01:
+        return f"{value:.3g}"
+    text = f"{value:,.{digits}f}".replace(",", NBSP)
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def unit_of(unit: str | None) -> str:
+    """As it is printed: mm², °."""
+    return "" if unit in _WITHOUT else _UNITS.get(str(unit), str(unit))
+
+
+def amount(value: Any, unit: str | None) -> str:  # noqa: ANN401 - a fact's value is of any kind
+    """A value with its unit: a number, a vector, or a few of them by name."""
+    printed = unit_of(unit)
+    text = _text(value)
+    if not printed or value is None:
+        return text
+    return f"{text}{'' if printed == '°' else NBSP}{printed}"
+
+
+def measured(finding: dict[str, Any]) -> str:
+    """What was measured: its quantity and its value."""
+    row = finding["measured"]
+    return f"{spaced(row['quantity'])} {amount(row['value'], row['unit'])}" if row else "–"
+
+
+def limit(finding: dict[str, Any]) -> str:
+    """The condition that makes it a finding; a dash where any is one too many."""
+    row = finding["limit"]
+    if not row or row["value"] is None:
+        return "–"
+    return f"{_COMPARISONS.get(row['comparison'], row['comparison'])} {amount(row['value'], row['unit'])}"
+
+
+def spaced(name: str) -> str:
+    """A name of the contract in words: flat_bottom_hole as flat bottom hole."""
+    return name.replace("_", " ")
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """1 finding, 2 findings."""
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def few(numbers: list[int], most: int = _SHOWN) -> str:
+    """The first of many numbers, and how many there are."""
+    ordered = sorted(set(numbers))
+    shown = ", ".join(map(str, ordered[:most]))
+    return f"{shown}, … ({len(ordered)})" if len(ordered) > most else shown
+
+
+def place(point: list[float] | None) -> str:
+    """A point, to 0.01 mm."""
+    return "" if point is None else ", ".join(number(round(value, 2) + 0.0) for value in point)
+
+
+def _text(value: Any) -> str:  # noqa: ANN401
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{spaced(str(name))} {_text(of)}" for name, of in value.items())
+    if isinstance(value, list):
+        if value and all(isinstance(item, int | float) for item in value) and len(value) == 3:
+            return " × ".join(number(item) for item in value) if min(value) >= 0 else f"({place(value)})"
+        if len(value) > _SHOWN and all(isinstance(item, int) for item in value):
+            return f"({len(value)})"
+        shown = "; ".join(_text(item) for item in value[:_SHOWN])
+        return f"{shown}; … ({len(value)})" if len(value) > _SHOWN else shown or "–"
+    return number(value) if isinstance(value, int | float) else str(value)

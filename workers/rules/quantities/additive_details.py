@@ -1,0 +1,175 @@
+"""Quantities of what an additive process forms: walls, gaps, details, holes and pins."""
+
+from collections import defaultdict
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from workers.additive.analysis import AdditiveShape
+from workers.additive.rounds import Round
+from workers.additive.spans import Span
+from workers.cad.part import Bend, Part
+from workers.facts.fact import NotMeasuredError
+from workers.rules.measurement import Change, ChangeTo, Measurement
+from workers.rules.quantities.registry import Subject, analysis_of, quantity
+from workers.rules.rule_file import Rule
+
+# What rises or sinks no further is a detail, such as lettering: the height that guides give a detail's width for.
+DETAIL_MM = 2.0
+SAME_WAY = 0.99
+# Bores on one axis that are no further apart, as a share of the smaller diameter, are one hole.
+NEXT_TO = 0.05
+
+
+@quantity("built_wall_thickness", on_meshes="any")
+def built_wall_thickness(subject: Subject, rule: Rule) -> list[Measurement]:
+    """Least thickness in mm of each wall; details `held` and `free` are 1 for a wall held at two ends, or not.
+
+    Walls that share a face, or whose faces run smoothly into each other, are one; pins and details are none.
+    """
+    walls = _measured(analysis_of(subject, AdditiveShape).walls, "walls")
+    thin = [w for w in walls if w.depth > DETAIL_MM and w.width < _limit(rule, subject, w)]
+    return [_wall(subject, group) for group in _joined(subject.part, thin)]
+
+
+def _limit(rule: Rule, subject: Subject, wall: Span) -> float:
+    """The largest limit that the wall is held against."""
+    of = {None: 1.0, "held": float(wall.held), "free": float(not wall.held)}
+    return max(((level.value or 0.0) * of.get(level.of, 1.0) for level in rule.limits[subject.limits]), default=0.0)
+
+
+def _wall(subject: Subject, group: list[Span]) -> Measurement:
+    least = group[0]
+    faces = sorted({face for wall in group for face in wall.faces})
+    details = {"held": float(least.held), "free": float(not least.held)}
+    change = _to("thicken it by", "thickness", least.width)
+    return Measurement(
+        least.width, faces, least.point, least.normal, change, subject.features_with(faces), details=details
+    )
+
+
+@quantity("built_gap_width", on_meshes="any")
+def built_gap_width(subject: Subject, rule: Rule) -> list[Measurement]:
+    """Least width in mm of each gap; those that share a face are one, holes and engraved details are none."""
+    gaps = _measured(analysis_of(subject, AdditiveShape).gaps, "gaps")
+    narrow = [gap for gap in gaps if gap.depth > DETAIL_MM and gap.width < _limit(rule, subject, gap)]
+    return [_gap(group) for group in _joined(subject.part, narrow)]
+
+
+def _gap(group: list[Span]) -> Measurement:
+    least = group[0]
+    faces = sorted({face for gap in group for face in gap.faces})
+    point = least.point + least.normal * (least.width / 2)
+    return Measurement(least.width, faces, point, least.normal, _to("widen it by", "width", least.width))
+
+
+@quantity("detail_width", on_meshes="any")
+def detail_width(subject: Subject, rule: Rule) -> list[Measurement]:
+    """Narrowest width in mm of the details raised on one side of the part, and of those sunk into it.
+
+    A detail rises or sinks no more than 2 mm.
+    """
+    shape = analysis_of(subject, AdditiveShape)
+    found = []
+    for spans, raised in ((_measured(shape.walls, "walls"), True), (_measured(shape.gaps, "gaps"), False)):
+        fine = [span for span in spans if span.depth <= DETAIL_MM and span.width < _limit(rule, subject, span)]
+        found += [_detail(run, raised=raised) for run in _runs(fine)]
+    return found
+
+
+def _runs(spans: list[Span]) -> list[list[Span]]:
+    """Those that open the same way: lettering is one thing to change."""
+    runs: list[list[Span]] = []
+    for span in spans:
+        run = next((run for run in runs if float(run[0].way @ span.way) > SAME_WAY), None)
+        if run is None:
+            runs.append([span])
+        else:
+            run.append(span)
+    return runs
+
+
+def _detail(run: list[Span], *, raised: bool) -> Measurement:
+    least = run[0]
+    faces = sorted({face for span in run for face in span.faces})
+    what = "raised strokes" if raised else "engraved strokes"
+
+    def change(limit: float) -> Change:
+        larger = f"make the {what} {limit - least.width:.2f} mm wider, to {limit:g} mm"
+        return Change(larger, "stroke width", least.width, limit)
+
+    return Measurement(least.width, faces, least.point, least.way, change, details={"height": least.depth})
+
+
+@quantity("round_hole_diameter", on_meshes="any")
+def round_hole_diameter(subject: Subject, _rule: Rule) -> list[Measurement]:
+    """Diameter in mm of each round hole; of bores that follow each other on one axis, of the narrowest."""
+    holes = [r for r in analysis_of(subject, AdditiveShape).rounds if r.hollow]
+    return [_round(subject, group, "widen it by", "ø") for group in _stacked(holes)]
+
+
+@quantity("pin_diameter", on_meshes="any")
+def pin_diameter(subject: Subject, _rule: Rule) -> list[Measurement]:
+    """Diameter in mm of each round pin; of cylinders that follow each other on one axis, of the thinnest."""
+    pins = [r for r in analysis_of(subject, AdditiveShape).rounds if r.is_pin]
+    return [_round(subject, group, "thicken it by", "ø") for group in _stacked(pins)]
+
+
+def _round(subject: Subject, group: list[Round], what: str, sign: str) -> Measurement:
+    least = group[0]
+    faces = sorted({face for one in group for face in one.faces})
+    features = subject.features_with(faces)
+    change = _to(what, "diameter", least.diameter, sign)
+    return Measurement(least.diameter, faces, least.point, least.axis, change, features)
+
+
+def _stacked(rounds: list[Round]) -> list[list[Round]]:
+    """Narrowest first, with those that follow it on its axis."""
+    left, groups = list(rounds), []
+    while left:
+        group, left = [left[0]], left[1:]
+        grown = True
+        while grown:
+            next_ = [r for r in left if any(_follows(r, one) for one in group)]
+            grown = bool(next_)
+            group += next_
+            left = [r for r in left if not any(r is one for one in next_)]
+        groups.append(group)
+    return groups
+
+
+def _follows(one: Round, other: Round) -> bool:
+    near = NEXT_TO * min(one.diameter, other.diameter)
+    if abs(float(one.axis @ other.axis)) < SAME_WAY:
+        return False
+    offset = one.point - other.point
+    along = float(offset @ other.axis)
+    beside = float(np.linalg.norm(offset - along * other.axis))
+    return beside < near and abs(along) < (one.length + other.length) / 2 + near
+
+
+def _to(what: str, size: str, now: float, sign: str = "") -> ChangeTo:
+    return lambda limit: Change(f"{what} {limit - now:.2f} mm to {sign}{limit:g} mm", size, now, limit)
+
+
+def _measured(spans: list[Span] | None, what: str) -> list[Span]:
+    if spans is None:
+        raise NotMeasuredError(f"the {what} could not be measured")
+    return spans
+
+
+def _joined(part: Part, spans: list[Span]) -> list[list[Span]]:
+    """The spans, narrowest first, in groups that are connected by common faces or over smooth edges."""
+    if not spans:
+        return []
+    own = sorted({face for span in spans for face in span.faces})
+    smooth = part.edges.faces[(part.edges.bend == Bend.SMOOTH) & np.isin(part.edges.faces, own).all(axis=1)]
+    links = np.concatenate([np.array([span.faces for span in spans]), smooth.reshape(-1, 2)])
+    count = len(part.faces)
+    graph = coo_array((np.ones(len(links), dtype=bool), (links[:, 0], links[:, 1])), shape=(count, count))
+    group_of = connected_components(graph, directed=False)[1]
+    groups: dict[int, list[Span]] = defaultdict(list)
+    for span in spans:
+        groups[int(group_of[span.faces[0]])].append(span)
+    return list(groups.values())
