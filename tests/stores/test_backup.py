@@ -76,12 +76,12 @@ def test_what_is_kept_comes_back_and_nothing_else(source: Installation, tmp_path
     assert not list(source.data.uploads.iterdir())
 
 
-def test_an_empty_data_folder_comes_back(tmp_path: Path) -> None:
-    data = DataFolder(tmp_path / "data")
+def test_an_empty_data_folder_comes_back_where_nothing_was(tmp_path: Path) -> None:
+    data, target = DataFolder(tmp_path / "data"), tmp_path / "new" / "restored"
     data.prepare()
     assert back_up(data, tmp_path / "backup.tar") == 0
-    restore(tmp_path / "backup.tar", tmp_path / "restored")
-    assert {path.name for path in (tmp_path / "restored").iterdir()} == {path.name for path in data.root.iterdir()}
+    restore(tmp_path / "backup.tar", target)
+    assert {path.name for path in target.iterdir()} == {path.name for path in data.root.iterdir()}
 
 
 def test_jobs_that_had_not_ended_get_new_messages_in_their_old_order(source: Installation, tmp_path: Path) -> None:
