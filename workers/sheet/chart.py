@@ -13,6 +13,7 @@ from workers.cad.elementary import distances, elementary_normals
 from workers.cad.part import Floats, Part, Surface
 from workers.features.graph import FaceGraph
 from workers.sheet.segments import FULL_TURN, TOUCHING, Loop, Segment, loop_area
+from workers.sheet.unfold import Stamped
 
 ON_AXIS = 1e-3  # mm
 FINER = 8  # points for one of the mesh, along a curve between two surfaces
@@ -64,6 +65,15 @@ def chart_of(graph: FaceGraph, face: int, thickness: float, curves: "CurvePoints
     is_inside = kind == Surface.CYLINDER and graph.sign[face] < 0
     radius = 0.0 if kind == Surface.PLANE else float(faces.radius[face]) - (0.0 if is_inside else thickness)
     return Chart(face, kind == Surface.PLANE, max(0.0, radius), is_inside, loops)
+
+
+def stamped_of(graph: FaceGraph, face: int, around: int) -> Stamped:
+    """How the chart of one plane lies over that of another that is parallel to it."""
+    faces = graph.faces
+    own, other = (_PlaneFrame(faces.origin[at], faces.axis[at]) for at in (face, around))
+    corners = own.origin + np.array([np.zeros(3), own.x, own.y])
+    flat = other.flat(corners)
+    return Stamped(face, around, (flat[1:] - flat[0]).T, flat[0])
 
 
 def _stretched(loop: Loop, frame: "_Frame") -> Loop:

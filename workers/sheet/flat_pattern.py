@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from shapely import MultiPolygon, Polygon, STRtree, make_valid
+from shapely import LineString, Polygon, STRtree, get_coordinates, make_valid
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
@@ -20,21 +20,31 @@ OVERLAP = 0.02
 TINY = 1e-9
 
 
+class NotUnfoldedError(Exception):
+    """The sheet cannot be laid flat; the text says why."""
+
+
 @dataclass(frozen=True)
 class PatternBend:
-    """A bend in the flat: `line` is the middle of its zone."""
+    """A bend in the flat: `lines` run along the middle of its zone, several where it is interrupted."""
 
     bend: Bend
     angle: float  # degrees
     k_factor: float
     allowance: float  # mm
-    line: Floats  # (2, 2)
-    zone: Polygon
+    lines: list[Floats]  # each (2, 2)
+    zone: BaseGeometry
 
     @property
     def length(self) -> float:
         """mm along the bend line."""
-        return float(np.linalg.norm(self.line[1] - self.line[0]))
+        return sum(float(np.linalg.norm(line[1] - line[0])) for line in self.lines)
+
+    @property
+    def along(self) -> Floats:
+        """(2,) unit, along the bend line."""
+        line = max(self.lines, key=lambda line: float(np.linalg.norm(line[1] - line[0])))
+        return np.asarray((line[1] - line[0]) / max(float(np.linalg.norm(line[1] - line[0])), TINY))
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,7 @@ class FlatPattern:
     k_factor: KFactor
     outline: Loop
     inner: list[Loop]
+    formed: list[Loop]  # around what is formed, and around flats within it: not cut
     bends: list[PatternBend]
     size: Floats  # (2,) mm of the smallest rectangle around it, longer side first
     placed: dict[int, Placed]
@@ -62,39 +73,48 @@ class FlatPattern:
 
     @property
     def area(self) -> float:
-        """mm2 of one side of the sheet."""
+        """mm2 of one side of the sheet; what is formed counts as it is before that."""
         return loop_area(self.outline) + sum(loop_area(loop) for loop in self.inner)
 
 
 def flat_pattern(sheet: Sheet, k_factor: KFactor) -> FlatPattern:
-    """The sheet in the flat. Raises ValueError if its outline does not close."""
+    """The sheet in the flat. Raises NotUnfoldedError if its outline does not close."""
     thickness = sheet.thickness
     stretch = {
         face: chart.stretch(k_factor.of(chart.radius, thickness), thickness) for face, chart in sheet.charts.items()
     }
     loops = {face: chart.loops for face, chart in sheet.charts.items()}
-    found = lay_out(loops, stretch, sheet.joints, sheet.skins.base, thickness, k_factor.of(0.0, thickness))
+    found = lay_out(
+        loops, stretch, sheet.joints, sheet.skins.base, thickness, k_factor.of(0.0, thickness), sheet.stamped
+    )
     border = _border(sheet, found)
     closed = [loop for loop in joined(border) if loop]
     outer = [loop for loop in closed if loop_area(loop) > TINY]
     if not outer:
-        raise ValueError("the outline of the flat pattern does not close")
-    outline = max(outer, key=loop_area)
-    turn, shift, size = _onto_blank(outline)
+        raise NotUnfoldedError("the outline of the flat pattern does not close")
+    outermost = max(outer, key=loop_area)
+    turn, shift, size = _onto_blank(outermost)
     moved = {face: Placed(turn @ at.matrix, turn @ at.shift + shift) for face, at in found.placed.items()}
 
     def there(loop: Loop) -> Loop:
         return [segment.moved(turn, shift) for segment in loop]
 
-    outline = there(outline)
-    inner = [there(loop) for loop in closed if loop_area(loop) < -TINY]
+    outline = there(outermost)
+    inner, formed = [], []
+    for loop in closed:
+        if loop is outermost:
+            continue
+        if _borders_on(sheet, loop, sheet.formed):
+            formed.append(there(loop))
+        elif loop_area(loop) < -TINY:
+            inner.append(there(loop))
     shapes = {face: _polygon(sheet.charts[face], at) for face, at in moved.items()}
     bridges = {joint.edge: (there([one])[0], there([two])[0]) for joint, one, two in found.bridges}
     bends = [
         flat for bend in sheet.bends if (flat := _flat_bend(sheet, bend, moved, bridges, k_factor, found)) is not None
     ]
     return FlatPattern(
-        k_factor, outline, inner, bends, size, moved, shapes, _overlaps(shapes, bends, thickness),
+        k_factor, outline, inner, formed, bends, size, moved, shapes, _overlaps(shapes, bends, thickness),
         [*sheet.left, *_not_reached(sheet, found)],
     )  # fmt: skip
 
@@ -113,6 +133,10 @@ def _border(sheet: Sheet, found: Unfolding) -> list[Segment]:
         border.append(Segment(np.array([one.start, two.start]), face=one.face))
         border.append(Segment(np.array([two.end, one.end]), face=one.face))
     return border
+
+
+def _borders_on(sheet: Sheet, loop: Loop, faces: set[int]) -> bool:
+    return any(not faces.isdisjoint(sheet.sides[edge]) for segment in loop for edge in segment.edges)
 
 
 def _polygon(chart: Chart, at: Placed) -> Polygon:
@@ -139,40 +163,25 @@ def _flat_bend(
         corners = np.array([one.start, one.end, two.end, two.start])
         line = np.array([(one.start + two.start) / 2, (one.end + two.end) / 2])
         allowance = math.radians(angle) * k * sheet.thickness
-        return PatternBend(bend, angle, k, allowance, line, Polygon(corners))
+        return PatternBend(bend, angle, k, allowance, [line], Polygon(corners))
     faces = [face for face in bend.faces if face in placed]
     if not faces:
         return None
     first = placed[faces[0]]
     across, along = first.matrix[:, 0] / np.linalg.norm(first.matrix[:, 0]), first.matrix[:, 1]
     zone = unary_union([make_valid(_polygon(sheet.charts[face], placed[face])) for face in faces])
-    outer = [chords_of([s.moved(placed[f].matrix, placed[f].shift) for s in sheet.charts[f].loops[0]]) for f in faces]
-    points = np.concatenate(outer)
-    low, high = float((points @ across).min()), float((points @ across).max())
-    middle = (low + high) / 2
-    ends = _ends_of_line([(ring @ along, ring @ across) for ring in outer], middle)
-    line = np.array([middle * across + end * along for end in ends])
+    low, high = _span(zone, across)
+    ends = _span(zone, along)
+    middle = (low + high) / 2 * across
+    through = LineString([middle + (ends[0] - 1) * along, middle + (ends[1] + 1) * along]).intersection(zone)
+    lines = [np.asarray(line.coords) for line in getattr(through, "geoms", [through]) if line.length > TINY]
     per_radian = bend.radius + k * sheet.thickness
-    polygon = zone if isinstance(zone, Polygon) else zone.convex_hull
-    assert isinstance(polygon, Polygon)
-    return PatternBend(bend, math.degrees((high - low) / per_radian), k, high - low, line, polygon)
+    return PatternBend(bend, math.degrees((high - low) / per_radian), k, high - low, lines, zone)
 
 
-def _ends_of_line(rings: list[tuple[Floats, Floats]], level: float) -> tuple[float, float]:
-    """(least, greatest) coordinate along the bend where the rings cross the middle of the zone."""
-    crossings = []
-    for along, across in rings:
-        off = across - level
-        for i in range(len(off)):
-            j = (i + 1) % len(off)
-            if off[i] * off[j] < 0:
-                share = off[i] / (off[i] - off[j])
-                crossings.append(along[i] + share * (along[j] - along[i]))
-            elif off[i] == 0:
-                crossings.append(along[i])
-    if not crossings:
-        crossings = [float(value) for along, _ in rings for value in along]
-    return float(min(crossings)), float(max(crossings))
+def _span(shape: BaseGeometry, direction: Floats) -> tuple[float, float]:
+    heights = get_coordinates(shape) @ direction
+    return float(heights.min()), float(heights.max())
 
 
 def _onto_blank(outline: Loop) -> tuple[Floats, Floats, Floats]:
@@ -228,9 +237,8 @@ def _overlaps(faces: dict[int, Polygon], bends: list[PatternBend], thickness: fl
     if not regions:
         return []
     merged = unary_union([region for region, _ in regions])
-    pieces = list(merged.geoms) if isinstance(merged, MultiPolygon) else [merged]
     found = []
-    for piece in pieces:
+    for piece in polygons(merged):
         inside = set().union(*(members for region, members in regions if region.intersects(piece)))
         at = piece.representative_point()
         found.append(Overlap(sorted(inside), float(piece.area), np.array([at.x, at.y])))
@@ -248,3 +256,8 @@ def _not_reached(sheet: Sheet, found: Unfolding) -> list[Left]:
         around = sorted({face for joint in found.rings for face in joint.faces})
         left.append(Left(around, "faces and bends form a ring: cut it open at an edge to lay it flat"))
     return left
+
+
+def polygons(shape: BaseGeometry) -> list[Polygon]:
+    """The polygons that a shape consists of."""
+    return [piece for piece in getattr(shape, "geoms", [shape]) if isinstance(piece, Polygon) and not piece.is_empty]

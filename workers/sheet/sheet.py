@@ -10,12 +10,14 @@ from workers.cad.part import Bend as EdgeBend
 from workers.cad.part import Part, Surface
 from workers.facts.measure import PartFacts
 from workers.features.graph import FaceGraph
-from workers.sheet.chart import Chart, CurvePoints, chart_of
+from workers.sheet.chart import Chart, CurvePoints, chart_of, stamped_of
 from workers.sheet.segments import Segment
 from workers.sheet.skins import Skins, find_skins
-from workers.sheet.unfold import Joint, lay_out
+from workers.sheet.unfold import Joint, Stamped, lay_out
 
 CONCENTRIC = 1e-3  # mm
+PARALLEL = 1 - 1e-6
+DEEPER = 0.01  # than the sheet is thick, as a share: no countersink
 BACK_AGAIN = math.radians(1.0)
 BRIDGE = "it is a bridge: held at both ends, it is stretched out of the sheet, not bent"
 
@@ -42,6 +44,15 @@ class Left:
 
 
 @dataclass(frozen=True)
+class Countersink:
+    """The cone at the mouth of a hole: mm at its wide end, mm deep, degrees between its sides."""
+
+    diameter: float
+    depth: float
+    angle: float
+
+
+@dataclass(frozen=True)
 class Sheet:
     """What unfolding starts from."""
 
@@ -50,7 +61,16 @@ class Sheet:
     joints: list[Joint]
     bends: list[Bend]
     left: list[Left] = field(default_factory=list)
+    stamped: list[Stamped] = field(default_factory=list)
     sides: dict[int, tuple[int, int]] = field(default_factory=dict)  # of each edge of the top skin, its faces
+    runs: dict[int, list[int]] = field(default_factory=dict)  # of each face in no skin, all that hang together with it
+    raised: set[int] = field(default_factory=set)  # the faces of holes with a collar: extruded ones
+    countersinks: dict[int, Countersink] = field(default_factory=dict)  # by the face of the cone
+
+    @property
+    def formed(self) -> set[int]:
+        """Faces of the top skin that are not in the pattern, because they are not bent but formed."""
+        return {face for left in self.left for face in left.faces}
 
     @property
     def thickness(self) -> float:
@@ -87,6 +107,7 @@ def _seen_from(graph: FaceGraph, skins: Skins) -> Sheet:
             charts[face] = _with_narrow_holes(graph, chart, skins)
     left += [Left(run, _why_not(graph, run)) for run in _runs(graph, set(skins.top) - set(charts))]
     joints = _joints(graph, skins, charts)
+    stamped = [stamp for run in left for stamp in _stamped(graph, skins, charts, run.faces)]
     bridges = _bridges(skins, charts, joints)
     if bridges:
         left += [Left(run, BRIDGE) for run in _runs(graph, bridges)]
@@ -94,7 +115,49 @@ def _seen_from(graph: FaceGraph, skins: Skins) -> Sheet:
         joints = [joint for joint in joints if not bridges.intersection(joint.faces)]
     edges = {edge for chart in charts.values() for loop in chart.loops for s in loop for edge in s.edges}
     sides = {edge: (graph.pairs[edge][0], graph.pairs[edge][1]) for edge in sorted(edges)}
-    return Sheet(skins, charts, joints, _bends(graph, charts, joints), left, sides)
+    between = _runs(graph, {*skins.cut, *skins.rest})
+    runs = {face: run for run in between for face in run}
+    raised = {face for run in between if _is_collar(graph, run) for face in run}
+    sinks = {face: sink for face in skins.cut if (sink := _countersink(graph, face, skins.thickness)) is not None}
+    return Sheet(skins, charts, joints, _bends(graph, charts, joints), left, stamped, sides, runs, raised, sinks)
+
+
+def _is_collar(graph: FaceGraph, run: list[int]) -> bool:
+    """Whether a run of faces is the inside and the outside of a collar around a hole."""
+    round_ = [face for face in run if graph.kind[face] in (Surface.CYLINDER, Surface.CONE)]
+    signs = {graph.sign[face] for face in round_}
+    if signs != {-1, 1} or not all(graph.coaxial(round_[0], face) for face in round_[1:]):
+        return False
+    axis = graph.faces.axis[round_[0]]
+    rims = [face for face in run if face not in round_]
+    return all(graph.kind[f] == Surface.PLANE and abs(float(graph.faces.axis[f] @ axis)) > PARALLEL for f in rims)
+
+
+def _countersink(graph: FaceGraph, face: int, thickness: float) -> Countersink | None:
+    """A cone about the hole's axis all around; None if the face is none."""
+    faces = graph.faces
+    if graph.kind[face] != Surface.CONE or graph.sign[face] > 0:
+        return None
+    low, high = graph.extent([face], faces.axis[face])
+    origin = float(faces.origin[face] @ faces.axis[face])
+    slope = math.tan(math.radians(float(faces.half_angle[face])))
+    wide = max(float(faces.radius[face]) + (end - origin) * slope for end in (low, high))
+    depth = high - low
+    if depth > thickness * (1 + DEEPER):
+        return None
+    return Countersink(2 * wide, depth, 2 * abs(float(faces.half_angle[face])))
+
+
+def _stamped(graph: FaceGraph, skins: Skins, charts: dict[int, Chart], formed: list[int]) -> list[Stamped]:
+    """The flats that hang on what is formed, where they are parallel to the one around it: the largest of them."""
+    beside = {other for face in formed for _, other in graph.neighbours(face) if other in charts}
+    flats = [face for face in sorted(beside) if charts[face].is_flat]
+    if not flats:
+        return []
+    area, axis = graph.faces.area, graph.faces.axis
+    around = skins.base if skins.base in flats else max(flats, key=lambda face: (round(float(area[face]), 6), -face))
+    level = [face for face in flats if face != around and float(axis[face] @ axis[around]) > PARALLEL]
+    return [stamped_of(graph, face, around) for face in level]
 
 
 def _runs(graph: FaceGraph, faces: set[int]) -> list[list[int]]:
@@ -150,22 +213,45 @@ def _joints(graph: FaceGraph, skins: Skins, charts: dict[int, Chart]) -> list[Jo
 
 
 def _bends(graph: FaceGraph, charts: dict[int, Chart], joints: list[Joint]) -> list[Bend]:
+    """Each run of cylinders about one line that joins the same flats: a bend may be interrupted by openings."""
     curved = {face for face, chart in charts.items() if not chart.is_flat}
-    across = {joint.edge for joint in joints}
-    bends, seen = [], set[int]()
-    for face in sorted(curved):
-        if face in seen:
-            continue
-        chart = charts[face]
-        run = graph.flood(
-            [face], lambda edge, one, two: edge in across and two in curved and _is_one_bend(graph, one, two)
+    smooth = {joint.edge for joint in joints if not joint.angle}
+
+    def groups(faces: set[int]) -> list[list[int]]:
+        rest, found = set(faces), []
+        for face in sorted(faces):
+            if face in rest:
+                found.append(
+                    sorted(
+                        graph.flood(
+                            [face],
+                            lambda edge, one, two: (
+                                edge in smooth and two in faces and (one not in curved or _is_one_bend(graph, one, two))
+                            ),
+                        )
+                    )
+                )
+                rest -= set(found[-1])
+        return found
+
+    flat_of = {face: number for number, flat in enumerate(groups(set(charts) - curved)) for face in flat}
+    bends: list[tuple[list[int], set[int]]] = []
+    for run in groups(curved):
+        joined = {
+            flat_of[other]
+            for face in run
+            for edge, other in graph.neighbours(face)
+            if edge in smooth and other in flat_of
+        }
+        same = next(
+            (b for b in bends if len(joined) == 2 and b[1] == joined and _is_one_bend(graph, b[0][0], run[0])), None
         )
-        seen |= run
-        bends.append(Bend(sorted(run), -1, chart.radius, chart.is_inside))
-    for joint in joints:
-        if joint.angle:
-            bends.append(Bend([], joint.edge, 0.0, not joint.is_outside))
-    return bends
+        if same is None:
+            bends.append((run, joined))
+        else:
+            same[0].extend(run)
+    found = [Bend(sorted(run), -1, charts[run[0]].radius, charts[run[0]].is_inside) for run, _ in bends]
+    return found + [Bend([], joint.edge, 0.0, not joint.is_outside) for joint in joints if joint.angle]
 
 
 def _is_one_bend(graph: FaceGraph, one: int, two: int) -> bool:

@@ -1,7 +1,6 @@
 """The two skins of a sheet, one thickness apart, and the cut faces between them."""
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +23,7 @@ LEAST_PAIRED = 0.5  # share of a skin face's area that has the other skin behind
 SAME_PLACE = 1e-3  # mm
 PARALLEL = 1 - 1e-6
 LYING = 0.99  # cosine: a cut face does not lie along the sheet
+HIGHEST = 1.5  # thicknesses that a cut face is high: slanted ones are higher than one
 
 
 @dataclass(frozen=True)
@@ -175,15 +175,14 @@ def _cut_faces(graph: FaceGraph, top: set[int], bottom: set[int], thickness: flo
     return cut
 
 
-def _is_between(graph: FaceGraph, face: int, skin: Iterable[int], thickness: float) -> bool:
-    faces, slack = graph.faces, SAME_THICKNESS * thickness + SAME_PLACE
-    for _, other in graph.neighbours(face):
-        if other not in skin or graph.kind[other] != Surface.PLANE:
+def _is_between(graph: FaceGraph, face: int, skin: set[int], thickness: float) -> bool:
+    """Whether a face stands across the sheet, and is no higher than the sheet is thick: by its area over its border."""
+    faces, border = graph.faces, 0.0
+    for edge, other in graph.neighbours(face):
+        if other not in skin:
             continue
-        normal = faces.axis[other]
-        if graph.kind[face] == Surface.PLANE and abs(float(faces.axis[face] @ normal)) > LYING:
+        border += float(graph.edges.length[edge])
+        lies = graph.kind[face] == graph.kind[other] == Surface.PLANE
+        if lies and abs(float(faces.axis[face] @ faces.axis[other])) > LYING:
             return False
-        heights = (graph.vertices_of_face[face] - faces.origin[other]) @ normal
-        if heights.max() > slack or heights.min() < -thickness - slack:
-            return False
-    return True
+    return border == 0.0 or float(faces.area[face]) < HIGHEST * thickness * (border / 2 + thickness)

@@ -6,6 +6,7 @@ bend allowance), so every placed face keeps its own size exactly.
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,6 +29,19 @@ class Joint:
     faces: tuple[int, int]
     angle: float = 0.0
     is_outside: bool = False
+
+
+@dataclass(frozen=True)
+class Stamped:
+    """A flat within what is formed out of another: it lies where it is pressed from, square to both.
+
+    `matrix` and `shift` lead from its chart to that of the flat around it.
+    """
+
+    face: int
+    around: int
+    matrix: Floats  # (2, 2)
+    shift: Floats  # (2,)
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,7 @@ def lay_out(
     base: int,
     thickness: float,
     k_factor: float,
+    stamped: Sequence[Stamped] = (),
 ) -> Unfolding:
     """Place all faces that joints lead to from `base`; `loops` and `stretch` are the faces' charts'.
 
@@ -113,6 +128,11 @@ def lay_out(
             if joint.angle:
                 found.bridges.append((joint, here, target))
             queue.append(other)
+        for stamp in stamped:
+            if stamp.around == face and stamp.face not in found.placed:
+                at = found.placed[face]
+                found.placed[stamp.face] = Placed(at.matrix @ stamp.matrix, at.matrix @ stamp.shift + at.shift)
+                queue.append(stamp.face)
     return found
 
 

@@ -1,0 +1,105 @@
+"""The features of a sheet metal part, with their sizes."""
+
+import math
+
+import numpy as np
+
+from workers.cad.part import Part
+from workers.features.feature import Feature
+from workers.sheet.laid import Laid
+from workers.sheet.layout import Beyond
+from workers.sheet.openings import Opening
+from workers.sheet.sheet import Sheet
+
+OPENING_TYPES = {"hole": "through_hole", "extruded_hole": "extruded_hole", "slot": "slot", "cutout": "cutout"}
+TYPES = {"flange": "flange", "hem": "hem", "curl": "curl", "rolled edge": "curl"}
+
+
+def features_of(part: Part, laid: Laid) -> list[Feature]:
+    """Bends, what hangs on them, openings and formed places, numbered in the order of their first face."""
+    sheet = laid.sheet
+    found = [_bend(part, sheet, one) for one in laid.bends]
+    found += [_end(part, sheet, one) for one in laid.bends if one.kind in TYPES and one.flats]
+    found += [_opening(part, sheet, opening) for opening in laid.openings if opening.faces]
+    found += [_formed(part, sheet, left.faces) for left in sheet.left]
+    found.sort(key=lambda feature: (min(feature.faces), feature.type))
+    for number, feature in enumerate(found):
+        feature.id = f"F{number + 1}"
+        feature.size = {name: round(value, 6) + 0.0 for name, value in feature.size.items()}
+    return found
+
+
+def faces_of_bend(sheet: Sheet, one: Beyond) -> list[int]:
+    """Both sides of a bend; of one that is drawn sharp, the flats that meet there."""
+    own = one.bend.bend.faces or list(sheet.sides[one.bend.bend.edge])
+    if one.bend.bend.edge >= 0:
+        return sorted(own)
+    return sorted({*own, *(other for face in own for other in sheet.skins.partner.get(face, []))})
+
+
+def _bend(part: Part, sheet: Sheet, one: Beyond) -> Feature:
+    faces, bend = faces_of_bend(sheet, one), one.bend
+    size = {"angle": bend.angle, "radius": bend.bend.radius, "length": bend.length}
+    if bend.bend.edge >= 0:
+        axis, point = part.edges.tangent[bend.bend.edge], part.edges.middle[bend.bend.edge]
+    else:
+        axis, point = part.faces.axis[bend.bend.faces[0]], part.faces.point[bend.bend.faces[0]]
+    kind = "curl" if one.kind in ("curl", "rolled edge") else "bend"
+    return Feature(kind, faces, 0, axis=axis, size=size, point=point)
+
+
+def _end(part: Part, sheet: Sheet, one: Beyond) -> Feature:
+    """A flange or a hem: the flat beyond a bend, both sides of it."""
+    own = one.flats[0]
+    faces = sorted({*own, *(other for face in own for other in sheet.skins.partner.get(face, []))})
+    size = {
+        "length": one.reach,
+        "width": one.bend.length,
+        "height": outer_height(one, sheet.thickness),
+        "angle": one.bend.angle,
+        "radius": one.bend.bend.radius,
+    }
+    return Feature(
+        TYPES[one.kind], faces, 0, direction=part.faces.axis[own[0]], size=size, point=part.faces.point[own[0]]
+    )
+
+
+def outer_height(one: Beyond, thickness: float) -> float:
+    """mm of a flange from its end to where its outside would meet the base's, as it is measured; of 90° and more
+    to the outermost of the bend."""
+    outer = one.bend.bend.radius + thickness
+    return one.reach + outer * math.tan(math.radians(min(one.bend.angle, 90.0)) / 2)
+
+
+def _opening(part: Part, sheet: Sheet, opening: Opening) -> Feature:
+    size = {"length": opening.length, "width": opening.width, "depth": sheet.thickness}
+    kind = OPENING_TYPES[opening.kind]
+    if opening.is_round:
+        size = {"diameter": opening.width, "depth": sheet.thickness}
+    if opening.countersink is not None:
+        kind = "countersink"
+        sink = opening.countersink
+        size |= {"head_diameter": sink.diameter, "sink_depth": sink.depth, "angle": sink.angle}
+    face = opening.loop[0].face
+    normal = part.faces.axis[face] if sheet.charts[face].is_flat else None
+    point = part.edges.middle[opening.loop[0].edges[0]] if opening.loop[0].edges else part.faces.point[face]
+    if opening.is_round and opening.loop[0].edges:
+        point = part.edges.centre[opening.loop[0].edges[0]]
+    return Feature(kind, opening.faces, 0, axis=normal, direction=normal, size=size, point=np.asarray(point))
+
+
+def _formed(part: Part, sheet: Sheet, faces: list[int]) -> Feature:
+    """What is stretched out of the sheet: an emboss, a dimple, a louvre, a bridge."""
+    both = sorted({*faces, *(other for face in faces for other in sheet.skins.partner.get(face, []))})
+    beside = {face for pair in sheet.sides.values() if not set(faces).isdisjoint(pair) for face in pair} - set(faces)
+    flats = [face for face in beside if face in sheet.charts and sheet.charts[face].is_flat]
+    around = max(flats, key=lambda face: (round(float(part.faces.area[face]), 6), -face), default=sheet.skins.base)
+    normal = part.faces.axis[around]
+    vertices = part.mesh.vertices[np.unique(part.mesh.triangles[np.isin(part.mesh.face, both)])]
+    spans = np.ptp(vertices, axis=0)
+    height = float(np.ptp(vertices @ normal))
+    sides = sorted(float(span) for span in spans)
+    return Feature(
+        "emboss", both, 0, direction=normal, size={"height": height, "length": sides[2], "width": sides[1]},
+        point=part.faces.point[faces[0]],
+    )  # fmt: skip
