@@ -41,13 +41,13 @@ run: $(INSTALLED)
 	@exec $(PYTHON) scripts/run.py --started $(STARTED) $(if $(PORT),--port '$(PORT)') $(if $(DATA_DIR),--data-dir '$(DATA_DIR)')
 
 test: $(INSTALLED_DEV)
-	@exec $(PYTHON) -m pytest -n 2 --dist loadgroup $(ARGS)
+	@exec $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Its counts go to FAULTS_RESULTS as JSON, and are printed in the end.
 faults: $(INSTALLED_DEV)
 	@seed=$(or $(SEED),$$RANDOM); echo "seed $$seed"
 	export FAULTS_FULL=1 FAULTS_SEED=$$seed FAULTS_RESULTS=$${FAULTS_RESULTS:-$$(mktemp -d /tmp/rapiddraft-faults-XXXXXX)}
-	exec $(PYTHON) -m pytest tests/faults -n auto --dist loadgroup -v $(ARGS)
+	exec $(PYTHON) -m pytest tests/faults -n auto --dist loadfile -v $(ARGS)
 
 lint: $(INSTALLED_DEV)
 	@$(VENV)/bin/ruff check .

@@ -1,14 +1,20 @@
-"""`rapiddraft review`, run as its users run it."""
+"""`rapiddraft review`, run as its users run it, or in this process where the kernel need not be loaded once more."""
 
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
+from rapiddraft import cli
 from tests.parts import block, drill
+from workers.sandbox import Sandbox
 
 SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "bracket.step"
 
@@ -16,7 +22,18 @@ SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "bracket.step"
 def rapiddraft(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "rapiddraft", *map(str, arguments)]
     variables = os.environ | environment
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=variables)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=variables)
+
+
+Review = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def review() -> Iterator[Review]:
+    """The command in this process, whose fork server stays from one call to the next."""
+    with mock.patch.object(Sandbox, "close"):
+        yield lambda *arguments: CliRunner().invoke(cli.app, ["review", *map(str, arguments)])
+    Sandbox(["workers.preload"]).close()
 
 
 def test_a_table_by_default() -> None:
@@ -36,13 +53,13 @@ def test_json_on_standard_output_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("fail_on", "status"), [("critical", 0), ("major", 0), ("minor", 1), ("info", 1), ("never", 0)]
 )
-def test_exit_status_follows_the_gravest_finding(tmp_path: Path, fail_on: str, status: int) -> None:
+def test_exit_status_follows_the_gravest_finding(review: Review, tmp_path: Path, fail_on: str, status: int) -> None:
     part = block(60.0, 40.0, 30.0).cut(drill(5.0, 25.0, (30.0, 20.0, 30.0))).write_step(tmp_path / "minor.step")
-    assert rapiddraft("review", part, "--fail-on", fail_on).returncode == status
+    assert review(part, "--fail-on", fail_on).exit_code == status
 
 
-def test_limits_can_be_chosen() -> None:
-    result = json.loads(rapiddraft("review", SAMPLE, "--json", "--limits", "mtk").stdout)
+def test_limits_can_be_chosen(review: Review) -> None:
+    result = json.loads(review(SAMPLE, "--json", "--limits", "mtk").stdout)
     assert result["limits"] == "mtk"
 
 
@@ -55,12 +72,14 @@ def test_limits_can_be_chosen() -> None:
         (SAMPLE.read_bytes()[:20000], "cannot be read"),
     ],
 )
-def test_what_cannot_be_reviewed_is_said_on_standard_error(tmp_path: Path, content: bytes | None, reason: str) -> None:
+def test_what_cannot_be_reviewed_is_said_on_standard_error(
+    review: Review, tmp_path: Path, content: bytes | None, reason: str
+) -> None:
     part = tmp_path / "part.step"
     if content is not None:
         part.write_bytes(content)
-    run = rapiddraft("review", part, "--json")
-    assert run.returncode == 2
+    run = review(part, "--json")
+    assert run.exit_code == 2
     assert run.stdout == ""
     assert reason in run.stderr
 
@@ -86,13 +105,13 @@ def test_names_are_printed_as_they_are(tmp_path: Path) -> None:
 
 def test_output_that_cannot_be_written_is_no_finding() -> None:
     command = f'exec "{sys.executable}" -m rapiddraft review "{SAMPLE}" --json > /dev/full'
-    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120, check=False)
+    run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300, check=False)
     assert run.returncode == 2
     assert "No space left" in run.stderr
 
 
-def test_the_material_can_be_given() -> None:
-    result = json.loads(rapiddraft("review", SAMPLE, "--json", "--material", "abs").stdout)
+def test_the_material_can_be_given(review: Review) -> None:
+    result = json.loads(review(SAMPLE, "--json", "--material", "abs").stdout)
     assert (result["material"]["id"], result["material"]["assumed"]) == ("abs", False)
     assert {f["severity"] for f in result["findings"] if f["rule"] == "wall-thin"} == {"critical"}
 
@@ -105,16 +124,16 @@ def test_the_material_can_be_given() -> None:
         ("--rules", "/nowhere", "/nowhere"),
     ],
 )
-def test_what_there_is_not_is_refused_with_what_there_is(option: str, value: str, known: str) -> None:
-    run = rapiddraft("review", SAMPLE, option, value)
-    assert (run.returncode, run.stdout) == (2, "")
+def test_what_there_is_not_is_refused_with_what_there_is(review: Review, option: str, value: str, known: str) -> None:
+    run = review(SAMPLE, option, value)
+    assert (run.exit_code, run.stdout) == (2, "")
     assert known in run.stderr
 
 
-def test_a_shops_rules_come_by_option_or_by_setting(tmp_path: Path) -> None:
+def test_a_shops_rules_come_by_option_or_by_setting(review: Review, tmp_path: Path) -> None:
     own = tmp_path / "shop.toml"
     own.write_text('process = "cnc_milling"\n[[switched_off]]\nid = "wall-thin"\nreason = "Ours are thin."\n')
-    by_option = rapiddraft("review", SAMPLE, "--json", "--rules", own)
+    by_option = review(SAMPLE, "--json", "--rules", own)
     by_setting = rapiddraft("review", SAMPLE, "--json", RAPIDDRAFT_RULES_DIR=str(tmp_path))
     for run in (by_option, by_setting):
         result = json.loads(run.stdout)

@@ -27,7 +27,6 @@ pytestmark = [
     needs_systemd,
     pytest.mark.skipif(shutil.which("strace") is None, reason="there is no strace"),
     pytest.mark.stack,
-    pytest.mark.xdist_group("stack"),
 ]
 
 

@@ -47,7 +47,6 @@ SETTINGS = {
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.stack,
-    pytest.mark.xdist_group("stack"),
     pytest.mark.timeout(campaign.size(full=3600, short=600)),
 ]
 

@@ -25,8 +25,7 @@ SETTINGS = {
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.stack,
-    pytest.mark.xdist_group("stack"),
-    pytest.mark.timeout(campaign.size(full=1800, short=300)),
+    pytest.mark.timeout(campaign.size(full=1800, short=600)),
 ]
 
 

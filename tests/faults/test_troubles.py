@@ -33,8 +33,7 @@ CLEAR = {"200", "201", "202", "503", "507"}
 pytestmark = [
     pytest.mark.faults,
     pytest.mark.stack,
-    pytest.mark.xdist_group("stack"),
-    pytest.mark.timeout(campaign.size(full=1800, short=300)),
+    pytest.mark.timeout(campaign.size(full=1800, short=600)),
 ]
 
 

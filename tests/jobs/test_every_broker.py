@@ -11,8 +11,6 @@ from tests.waiting import is_running, pid_in, until
 from workers import actors, brokers, dead_letters
 from workers.sandbox import Sandbox
 
-pytestmark = pytest.mark.xdist_group("brokers")
-
 
 @pytest.mark.usefixtures("any_worker")
 def test_a_review(any_installation: Installation) -> None:

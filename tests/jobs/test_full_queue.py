@@ -85,7 +85,6 @@ def test_each_user_has_a_turn_and_part_facts_wait_for_reviews(installation: Inst
     assert list(order(installation.broker)) == [job.id for job in wanted]
 
 
-@pytest.mark.xdist_group("brokers")
 def test_every_broker_is_looked_at_before_a_job_is_made(any_installation: Installation) -> None:
     new = any_installation.ask("new")
     for number in range(2):

@@ -18,6 +18,7 @@ from server.main import create_app
 from server.services import Services
 from server.settings import Settings
 from server.stores.dfm_review_jobs import Job
+from tests.waiting import PATIENCE
 from workers import actors
 from workers.sandbox import Sandbox
 
@@ -32,7 +33,7 @@ def step(text: str) -> bytes:
 
 def wait_until(condition: Callable[[], object], seconds: float = 20.0) -> None:
     """Wait for `condition` to become true, and fail if it does not in time."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE * seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.005)

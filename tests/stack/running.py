@@ -14,7 +14,7 @@ import httpx
 import psutil
 
 from loadtests.stopping import ending_with_this
-from tests.waiting import is_running, until
+from tests.waiting import PATIENCE, is_running, until
 
 PROJECT = Path(__file__).resolve().parents[2]
 SAMPLE = PROJECT / "samples" / "bracket.step"
@@ -58,6 +58,16 @@ class Stack:
         token = (self.data / "admin-token").read_text().strip()
         self.api.headers["Authorization"] = f"Bearer {token}"
 
+    def wait_until_idle(self) -> None:
+        """Wait for the jobs that earlier tests left under way."""
+        states = ("queued", "running", "retrying")
+        until(lambda: not any(self._jobs_in(state) for state in states), "every job has ended", 60)
+
+    def _jobs_in(self, state: str) -> list[dict[str, Any]]:
+        page: dict[str, Any] = self.api.get("/api/jobs", params={"state": state, "limit": 1}).raise_for_status().json()
+        items: list[dict[str, Any]] = page["items"]
+        return items
+
     def _is_ready(self) -> bool:
         try:
             return self.api.get("/readyz").is_success
@@ -83,7 +93,7 @@ class Stack:
     def stop(self) -> int:
         """Stop it as an operator would; its exit status."""
         self.process.terminate()
-        return self.process.wait(60)
+        return self.process.wait(60 * PATIENCE)
 
     def lines(self) -> list[dict[str, Any]]:
         """Everything that was written to stdout so far. Raises ValueError at a line that is not JSON."""

@@ -16,7 +16,7 @@ from tests.faults.load import Ledger, under_load
 from tests.stack.running import FINAL, PROJECT, SAMPLE, Stack, running_stack
 from tests.waiting import until
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.stack
 
 
 def rapiddraft(data: Path, *words: str) -> str:

@@ -12,7 +12,7 @@ HOSTILE = PROJECT.parent / "shared" / "parts" / "hostile"
 # The stack's deadline for a review, and waiting for a turn and for being tried again.
 ANSWER_SECONDS = 60
 
-pytestmark = [pytest.mark.stack, pytest.mark.corpus, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.stack, pytest.mark.corpus]
 
 
 class Neighbour:

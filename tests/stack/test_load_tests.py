@@ -23,7 +23,7 @@ from scripts import loadtest_dfm
 from tests.stack.running import PROJECT, SAMPLE, Stack, free_port
 from tests.waiting import is_running, until
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.stack
 
 # Slow enough for any machine: what these tests are about is not speed.
 EVER = "600000"
@@ -149,7 +149,7 @@ def test_locust_fails_where_a_target_is_missed(stack: Stack, tmp_path: Path) -> 
     done = locust(stack, tmp_path, "--shape", "ten", "--seconds", "3", "--reviewers", "1", "--read-p99-ms", "0")
     assert done.returncode == 1, done.stdout + done.stderr
     missed = [row["what"] for row in json.loads((tmp_path / "ten.json").read_text())["targets"] if not row["met"]]
-    assert missed == ["reads"]
+    assert "reads" in missed  # how many reviews three seconds are enough for is up to the machine
 
 
 def test_a_crowd_asks_and_every_one_is_answered(stack: Stack, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tests.stack.running import BIN, PROJECT, SAMPLE, Stack, running_stack
 from tests.stack.test_recovery import sandbox_children, worker
 from tests.waiting import until
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.stack
 
 MARKER = "Geheimteil 4711"  # in the files that are uploaded, and nowhere else
 

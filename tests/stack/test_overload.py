@@ -8,7 +8,7 @@ import pytest
 from tests.stack.queue_watch import most_in_queue
 from tests.stack.running import SAMPLE, Stack, running_stack
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.stack
 
 BOUND = 4
 AT_ONCE = 16

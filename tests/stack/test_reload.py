@@ -17,7 +17,7 @@ import pytest
 from tests.stack.running import SAMPLE, Stack
 from tests.waiting import until
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.stack
 
 RELOADS = 2
 READERS, REVIEWERS = 3, 2

@@ -9,7 +9,7 @@ import pytest
 
 from tests.stack.running import SAMPLE, Stack
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.stack
 
 
 def test_a_part_is_uploaded_and_reviewed(stack: Stack, model: dict[str, Any]) -> None:

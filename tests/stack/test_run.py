@@ -15,7 +15,7 @@ import pytest
 from tests.stack.running import PROJECT, free_port
 from tests.waiting import is_running, until
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.stack
 
 
 def command(*arguments: str) -> list[str]:

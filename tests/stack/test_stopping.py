@@ -14,7 +14,7 @@ from tests.waiting import is_running, until
 ENGINE_SECONDS = 30
 SUPERVISORD_SECONDS = 5
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.stack
 
 
 def test_a_long_job_and_those_behind_it_survive_a_stop(data: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests.stack.running import PROJECT, Stack, running_stack
 from tests.waiting import is_running, until
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.stack
 
 
 def test_supervisorctl_controls_the_programs(stack: Stack, copies: list[str]) -> None:
