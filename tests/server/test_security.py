@@ -215,6 +215,26 @@ def test_nothing_that_is_sent_becomes_a_header_of_the_answer(served: Served, lin
     assert not re.search(rb"[\r\n]\s*x-evil", head.lower())
 
 
+HIDDEN = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n[][][]",
+        b"Content-Length: -5\r\n\r\n",
+        b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\n\r\n",
+    ],
+)
+def test_no_request_hides_in_the_body_of_another(served: Served, framing: bytes) -> None:
+    """A proxy may see one request where a lax server sees two."""
+    answer = served.answer(f"POST {MODELS} HTTP/1.1\r\nHost: x\r\n".encode() + served.token + framing + HIDDEN)
+    assert (status_of(answer), code_of(answer)) == (400, "bad_request")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 # -- bodies --------------------------------------------------------------------------------------------------
 
 DEEP = 200_000

@@ -184,6 +184,26 @@ def test_clocks_may_differ_by_less_than_a_minute(anonymous: TestClient) -> None:
     assert listed(anonymous, signed(nbf=early, iat=early)).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "[]",
+        "null",
+        '{"alg":["RS256"]}',
+        '{"alg":"RS256","kid":["rsa"]}',
+        '{"alg":"RS256","kid":"rsa","crit":["b64"],"b64":false}',
+        '{"alg":"ES256","kid":"rsa"}',
+        '{"alg":"RS256","kid":"rsa","x":' + "[" * 10_000 + "]" * 10_000 + "}",
+        '{"alg":"RS256","kid":"rsa","x":' + "9" * 9_000 + "}",
+    ],
+)
+def test_hostile_headers_of_signed_tokens(anonymous: TestClient, header: str) -> None:
+    first, *rest = (base64.urlsafe_b64encode(text.encode()).decode().strip("=") for text in (header, "{}", "signature"))
+    for token in (".".join([first, *rest]), first, f"{first}.%%%.%%%"):
+        answer = listed(anonymous, token)
+        assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+
+
 def unsigned() -> str:
     return jwt.encode(claims(), "", "none", headers={"kid": "rsa"})
 
