@@ -12,9 +12,7 @@ from server.stores.analysis_runs import AnalysisRuns
 from server.stores.dfm_review_jobs import Job, JobKind
 from server.stores.errors import AlreadyExistsError, DamagedDocumentError, NotFoundError
 from server.stores.part_facts import PartFactsStore
-from server.stores.reports import Reports
-
-REPORTED = "review.json"
+from server.stores.reports import PDF, Reports
 
 
 class ResultOfAKind(Protocol):
@@ -40,7 +38,7 @@ class JobResults:
         self._kinds: Mapping[JobKind, ResultOfAKind] = {
             "review": _Review(runs),
             "part_facts": _PartFacts(PartFactsStore(data)),
-            "report": _Report(runs, Reports(data, cache_mb)),
+            "report": _Report(runs, Reports(data)),
         }
 
     @contextmanager
@@ -113,22 +111,28 @@ class _PartFacts:
 
 
 class _Report:
-    """`job.about` is the run that is reported. A report can be made again, so doing it twice does no harm."""
+    """`job.about` is the run that is reported."""
 
     def __init__(self, runs: AnalysisRuns, reports: Reports) -> None:
         self._runs = runs
         self._reports = reports
 
     def told(self, job: Job, folder: Path) -> dict[str, Any]:
-        run_id = job.about or ""
-        review = folder / REPORTED
+        run_id = _about(job)
+        review = folder / "review.json"
         review.write_bytes(self._runs.rendered(job.model_id, run_id))
         output = folder / "output"
         output.mkdir()
         return {"run": str(review), "run_id": run_id, "output": str(output)}
 
     def keep(self, job: Job, result: dict[str, Any], folder: Path) -> None:  # noqa: ARG002 - as a ResultOfAKind has it
-        self._reports.put(job.model_id, job.about or "", folder / "output")
+        self._reports.put(job.model_id, _about(job), folder / "output")
 
-    def is_kept(self, job: Job) -> bool:  # noqa: ARG002 - as above
-        return False
+    def is_kept(self, job: Job) -> bool:
+        return self._reports.path(job.model_id, _about(job), PDF) is not None
+
+
+def _about(job: Job) -> str:
+    if job.about is None:
+        raise ValueError(f"Job {job.id} does not say what it is about.")
+    return job.about
