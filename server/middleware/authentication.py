@@ -77,7 +77,7 @@ class Authentication:
         if self.signed and signed and not authorization:
             _check_not_cross_site(headers, scope["method"])
             return await _identity_signed(self.signed, signed)
-        return await self._identity_by_token(authorization or "", address_of(scope["client"]))
+        return await self._identity_by_token(authorization or "", address_of(scope.get("client")))
 
     async def _identity_by_token(self, authorization: str, address: str) -> Identity:
         """Of an address that has sent too many wrong ones, only tokens that were seen before are looked at."""

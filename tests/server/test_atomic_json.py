@@ -26,6 +26,7 @@ MAY_WRITE = {
     "workers/content_cache.py": "the bytes of an entry, whatever they are, with a checksum of their own",
     "workers/geometry.py": "a pickle, into an entry of the cache",
     "workers/_sandbox_child.py": "a pipe to the parent process, and a file of the kernel in /proc",
+    "server/observability/metrics_folder.py": "a lock, and sums in the format of prometheus_client, in memory",
 }
 WRITERS = {"dump", "write_text", "write_bytes", "TemporaryFile", "NamedTemporaryFile", "mkstemp"}
 
