@@ -1,6 +1,7 @@
 """`rapiddraft doctor`: each check is forced to see what is wrong, and says what to do about it."""
 
 import fcntl
+import inspect
 import json
 import os
 import resource
@@ -248,6 +249,16 @@ def test_every_check_is_called_and_none_ends_the_others(settings: Settings, monk
         found = {finding.check: finding for finding in commands_doctor.examine()}
     assert found["space"].state is WRONG and "Input/output error" in found["space"].detail
     assert len(found) == len(commands_doctor.CHECKS) + 3  # settings; jobs, kernel and rules are two each
+
+
+def test_every_check_there_is_is_made() -> None:
+    there = {
+        check
+        for module in (folder, machine, service)
+        for name, check in inspect.getmembers(module, inspect.isfunction)
+        if check.__module__ == module.__name__ and not name.startswith("_")
+    }
+    assert set(commands_doctor.CHECKS) == there
 
 
 def doctor(**environment: str) -> tuple[int, dict[str, dict[str, str]]]:
