@@ -12,6 +12,7 @@ from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
 from workers.features.recognise import recognise
 from workers.features.turned_axis import TurningAxis
+from workers.moulding.analysis import moulded_shape
 from workers.rules.material import Material
 
 
@@ -55,6 +56,7 @@ ANALYSES: dict[str, Analyse] = {
     "cnc_turning": machined_shape,
     "dmls": dmls,
     "fdm": fdm,
+    "injection_moulding": moulded_shape,
     "sla": sla,
     "sls": sls,
 }

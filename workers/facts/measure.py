@@ -95,7 +95,8 @@ class _Measurements:
 class PartFacts:
     """The facts as reported, and the measurements behind them.
 
-    `scene`, `thickness`, `necks`, `gaps` and `reach` raise NotMeasuredError where they could not be measured.
+    `scene`, `samples`, `thickness`, `necks`, `balls`, `gaps` and `reach` raise NotMeasuredError where they could not
+    be measured.
     """
 
     def __init__(self, facts: dict[str, Fact], measurements: _Measurements) -> None:
@@ -120,6 +121,16 @@ class PartFacts:
         if ball is None or not ball.exact:
             return tips
         return [Wall(ball.faces, ball.diameter, True, ball.point, ball.normal, rays=0), *tips]
+
+    @property
+    def samples(self) -> Samples:
+        """Points spread over the surface."""
+        return _or_not_measured(lambda: self._measurements.samples, "the surface")
+
+    @property
+    def balls(self) -> Balls:
+        """The largest balls inside, all over the surface."""
+        return _or_not_measured(lambda: self._measurements.balls, "the thickness by the rolling ball")
 
     @property
     def gaps(self) -> Gaps:

@@ -115,6 +115,8 @@ def _held_against(part: Part, rule: Rule, levels: list[Level], measurement: Meas
     beyond = [level for level in levels if _is_beyond(level, measurement)]
     if not beyond:
         return None
+    # Of two limits of one severity, the one that asks for more.
+    beyond.sort(key=lambda level: -_distance(level, measurement))
     gravest = min(beyond, key=lambda level: SEVERITIES.index(level.severity))
     # Of the limits that it is beyond: of two opposite ones, a least and a greatest, the other is no way out.
     mildest = max(beyond, key=lambda level: SEVERITIES.index(level.severity))
@@ -127,6 +129,11 @@ def limit_of(level: Level, measurement: Measurement) -> float | None:
     if level.value is None:
         return None
     return level.value * (measurement.details[level.of] if level.of else 1.0)
+
+
+def _distance(level: Level, measurement: Measurement) -> float:
+    """How far the measurement is beyond its limit."""
+    return abs((limit_of(level, measurement) or 0.0) - measurement.value)
 
 
 def _is_beyond(level: Level, measurement: Measurement) -> bool:

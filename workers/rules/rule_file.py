@@ -2,9 +2,18 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from workers.rules.material import Material
 
@@ -88,6 +97,13 @@ class Rule(Strict):
     standard_sizes: dict[str, Sizes] = {}
     extra_minutes: float = Field(1.0, ge=0)
 
+    def starting(self, new: str, base: str) -> "Rule":
+        """This rule with what the configuration `base` has of it for `new` too, but for what it has already."""
+        tables = ("limits", "sources_by_limits", "variants", "standard_sizes")
+        changed = {name: _started(getattr(self, name), new, base) for name in tables}
+        of_materials = {name: _started(limits, new, base) for name, limits in self.material_limits.items()}
+        return self.model_copy(update=changed | {"material_limits": of_materials})
+
     def for_material(self, material: Material | None) -> "Rule":
         """This rule with the limits that hold for `material`; those of its id go before those of its family."""
         if material is None or not self.material_limits:
@@ -96,16 +112,28 @@ class Rule(Strict):
         return self.model_copy(update={"limits": self.limits | of_family | own})
 
 
+def _started(table: dict[str, Any], new: str, base: str) -> dict[str, Any]:
+    return {new: table[base], **table} if base in table else table
+
+
 class RuleFile(Strict):
     """All rules of one process."""
 
     process: str
     sources: dict[str, Source]
     configurations: list[str]
+    starts_from: dict[str, str] = {}  # configuration -> the one whose limits hold where a rule has none for it
     include: list[str] = []  # processes whose rules hold as well …
     excepted: list[str] = Field([], alias="except")  # … but for these
     rules: list[Rule]
     switched_off: dict[str, str] = {}  # by a shop: rule id -> reason
+
+    @field_validator("rules")
+    @classmethod
+    def _start_configurations(cls, rules: list[Rule], info: ValidationInfo) -> list[Rule]:
+        for new, base in info.data.get("starts_from", {}).items():
+            rules = [rule.starting(new, base) for rule in rules]
+        return rules
 
     @model_validator(mode="after")
     def _names_fit_together(self) -> "RuleFile":

@@ -1,0 +1,113 @@
+"""Undercuts: what neither half of the mould gets to, and the side action that would free it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from workers.cad.part import Floats, Ints, Part
+from workers.facts.frames import own_directions
+from workers.facts.rays import RayScene
+from workers.moulding.parting import Parting, Side
+from workers.moulding.pull import Pull
+from workers.moulding.regions import Regions
+from workers.moulding.sight import PARALLEL, Sight
+
+# Directions square to the pull that are tried all around, beside the part's own.
+ALL_AROUND = 24
+MOST_SAMPLES = 200  # of one undercut
+# A side action has to free this share of it: samples beside an inner corner may be hidden from everywhere.
+FREED_SHARE = 0.9
+SAME = 1 - 1e-6
+
+SLIDER, TWO_SLIDERS, LIFTER, NONE = "slider", "two sliders", "lifter", "none"
+_EASIEST = (SLIDER, TWO_SLIDERS, LIFTER, NONE)
+
+
+@dataclass(frozen=True)
+class SideAction:
+    """How an undercut is freed: a slider comes from outside, a lifter moves inside the part as it is ejected."""
+
+    kind: str
+    direction: Floats  # (3,) unit, square to the pull: the way that it leaves the part
+    depth: float  # mm that it has to move
+    travel: float  # mm that it can move before it meets the part; the part's diagonal where nothing stands in its way
+
+
+@dataclass(frozen=True)
+class MouldUndercut:
+    """Hidden regions that hang together."""
+
+    regions: Ints
+    area: float  # mm2 that is hidden
+    action: SideAction
+
+
+def find_undercuts(
+    part: Part, scene: RayScene, regions: Regions, sight: Sight, pull: Pull, parting: Parting
+) -> list[MouldUndercut]:
+    """One for each group of hidden regions, with the side action that has the shortest way out."""
+    around = _square_to(part, pull.direction)
+    hidden = ~pull.from_cavity & ~pull.from_core
+    return [
+        _undercut(part, scene, regions, sight, group, hidden, around)
+        for group in regions.groups(np.flatnonzero(parting.side == Side.HIDDEN))
+    ]
+
+
+def _square_to(part: Part, pull: Floats) -> Floats:
+    """(k, 3) unit directions square to the pull: the part's own first, each both ways, then all around."""
+    own = own_directions(part)
+    own = own[np.abs(own @ pull) < PARALLEL]
+    first = own[0] if len(own) else np.eye(3)[np.abs(pull).argmin()]
+    first = first - (first @ pull) * pull
+    first /= np.linalg.norm(first)
+    second = np.cross(pull, first)
+    turn = np.arange(ALL_AROUND) * 2 * np.pi / ALL_AROUND
+    ring = np.cos(turn)[:, None] * first + np.sin(turn)[:, None] * second
+    every = np.concatenate([own, -own, ring])
+    same = every @ every.T > SAME
+    return np.asarray(every[~np.tril(same, -1).any(axis=1)])
+
+
+def _undercut(
+    part: Part,
+    scene: RayScene,
+    regions: Regions,
+    sight: Sight,
+    group: Ints,
+    hidden: np.ndarray,
+    around: Floats,
+) -> MouldUndercut:
+    samples = np.flatnonzero(np.isin(sight.samples.face, group) & hidden)
+    area = float(sight.weight[samples].sum())
+    some = samples[:: max(1, len(samples) // MOST_SAMPLES)]
+    free = _free_way(part, scene, sight, some, around)
+    spans = [regions.spans(direction) for direction in around]
+    depth = np.array([high[group].max() - low[group].min() for low, high in spans])
+    actions = [_action(part, free, around, number, float(depth[number])) for number in range(len(around))]
+    best = min(actions, key=lambda a: (_EASIEST.index(a.kind), round(a.depth if a.kind != NONE else -a.travel, 3)))
+    return MouldUndercut(group, area, best)
+
+
+def _free_way(part: Part, scene: RayScene, sight: Sight, some: Ints, around: Floats) -> Floats:
+    """(n, k) mm that a side action may move from each sample before it meets the part; 0 where it cannot at all."""
+    sample, along = np.nonzero(sight.samples.normals[some] @ around.T > -PARALLEL)
+    triangle, distance = scene.first_hit(sight.start[some[sample]], around[along])
+    way = np.zeros((len(some), len(around)))
+    way[sample, along] = np.where(triangle < 0, part.diagonal, np.minimum(distance, part.diagonal))
+    return way
+
+
+def _action(part: Part, free: Floats, around: Floats, number: int, depth: float) -> SideAction:
+    """What it takes to free the undercut along one direction."""
+    way = free[:, number]
+    opposite = int((around @ around[number]).argmin())
+    both = np.maximum(way, free[:, opposite])
+    travel = float(np.quantile(way, 1 - FREED_SHARE, method="lower"))
+    outside = part.diagonal * (1 - 1e-6)
+    if np.mean(way >= outside) >= FREED_SHARE:
+        return SideAction(SLIDER, around[number], depth, part.diagonal)
+    if np.mean(both >= outside) >= FREED_SHARE:
+        return SideAction(TWO_SLIDERS, around[number], depth / 2, part.diagonal)
+    kind = LIFTER if travel >= depth > 0 else NONE
+    return SideAction(kind, around[number], depth, travel)
