@@ -2,10 +2,19 @@
 
 import logging
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# Temporary files go to memory: most of the time went by in waiting for a disk that others write to as well. What must
+# survive a power loss is for tests/faults to say, which replays each write and sync; the stacks' data stay on a disk.
+IN_MEMORY, ROOM_BYTES = Path("/dev/shm"), 2 << 30
+if "TMPDIR" not in os.environ and IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ROOM_BYTES:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(IN_MEMORY)
 
 # Tests count jobs: only those of warming up ask for it. Set before any settings are read.
 os.environ.setdefault("RAPIDDRAFT_WARM_PART_FACTS", "false")
