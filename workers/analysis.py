@@ -14,6 +14,7 @@ from workers.features.recognise import recognise
 from workers.features.turned_axis import TurningAxis
 from workers.moulding.analysis import moulded_shape
 from workers.rules.material import Material
+from workers.sheet.analysis import analyse as sheet_metal
 
 
 class Analysis(Protocol):
@@ -58,6 +59,7 @@ ANALYSES: dict[str, Analyse] = {
     "fdm": fdm,
     "injection_moulding": moulded_shape,
     "sla": sla,
+    "sheet_metal": sheet_metal,
     "sls": sls,
 }
 """By process."""

@@ -14,7 +14,7 @@ from server.settings import get_settings
 
 WORKERS = Path(__file__).parent
 GEOMETRY = (
-    *("cad", "facts", "features", "additive", "rules/data/machines.toml"),
+    *("cad", "facts", "features", "additive", "moulding", "sheet", "rules/data/machines.toml"),
     *("analysis.py", "suitability.py", "geometry.py", "process_choice.py", "errors.py", "../server/part_format.py"),
 )
 REVIEW = (

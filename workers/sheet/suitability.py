@@ -27,9 +27,8 @@ def suitability_of(part: Part, skins: Skins | None) -> Suitability:
     if skins is None or against:
         return Suitability(0.0, ruled_out=against)
     bends = sum(part.faces.kind[face] == Surface.CYLINDER for face in skins.top) + len(skins.sharp.edges)
-    speaks = [
-        f"{100 * skins.sheet_share:.0f} % of its surface is two skins {skins.thickness:.4g} mm apart and their cut faces"
-    ]
+    share = f"{100 * skins.sheet_share:.0f} %"
+    speaks = [f"{share} of its surface is two skins {skins.thickness:.4g} mm apart and their cut faces"]
     if bends:
         speaks.append(f"it is bent in {bends} place{'s' if bends > 1 else ''}")
         return Suitability(0.95 * skins.sheet_share, speaks)
