@@ -1,0 +1,167 @@
+"""Proven fixes on parts with one defect of known size: the fixed part is measured, not believed."""
+
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from tests.fix_parts import Tried, change_of, tried
+from tests.parts import block, drill, pocket
+from workers.cad.part import Surface
+from workers.review import review
+
+BLOCK = block(100.0, 80.0, 40.0)
+TOP = 40.0
+
+
+def radii(fix: Tried, kind: Surface) -> list[float]:
+    """The radii of all faces of one kind of the fixed part, mm."""
+    assert fix.after is not None, fix.outcome
+    faces = fix.after.faces
+    return sorted(round(float(r), 6) for r in faces.radius[faces.kind == kind])
+
+
+def cleared(fix: Tried) -> dict[str, object]:
+    """The outcome of a fix that was found."""
+    assert fix.outcome["outcome"] == "cleared", fix.outcome["attempts"] or fix.outcome["reason"]
+    assert fix.outcome["new"] == []
+    return fix.outcome
+
+
+def test_a_sharp_corner_gets_the_radius_that_its_depth_asks_for() -> None:
+    fix = tried(BLOCK.cut(pocket(40.0, 30.0, 12.0, (50.0, 40.0, TOP))), "corner-radius")
+    cleared(fix)
+    assert radii(fix, Surface.CYLINDER) == [4.0]
+    assert change_of(fix) == pytest.approx(4.0**2 * (1 - math.pi / 4) * 12.0, rel=1e-6)
+
+
+def test_a_tight_radius_is_raised() -> None:
+    fix = tried(BLOCK.cut(pocket(40.0, 30.0, 12.0, (50.0, 40.0, TOP), corner=2.0)), "corner-radius")
+    outcome = cleared(fix)
+    # One corner alone would leave two radii in the pocket: all four are raised.
+    assert radii(fix, Surface.CYLINDER) == [4.0] * 4
+    assert len(outcome["cleared"]) == 4  # type: ignore[arg-type]
+    assert change_of(fix) == pytest.approx(4 * (4.0**2 - 2.0**2) * (1 - math.pi / 4) * 12.0, rel=1e-6)
+
+
+def test_the_fillet_at_the_foot_moves_along_with_the_corner() -> None:
+    fix = tried(BLOCK.cut(pocket(40.0, 30.0, 12.0, (50.0, 40.0, TOP), corner=2.0, floor=1.0)), "corner-radius")
+    cleared(fix)
+    assert fix.after is not None
+    assert radii(fix, Surface.CYLINDER) == [1.0] * 4 + [4.0] * 4
+    assert fix.after.faces.minor_radius[fix.after.faces.kind == Surface.TORUS].tolist() == pytest.approx([1.0] * 4)
+
+
+def test_a_corner_with_no_room_has_its_floor_raised() -> None:
+    fix = tried(BLOCK.cut(pocket(40.0, 10.0, 18.0, (50.0, 40.0, TOP))), "corner-radius")
+    outcome = cleared(fix)
+    figures = outcome["figures"]
+    assert figures["radius_to"] == pytest.approx(4.8)  # type: ignore[index]
+    assert figures["depth_to"] == pytest.approx(14.4)  # type: ignore[index]
+    corners = 4 * 4.8**2 * (1 - math.pi / 4) * 14.4
+    assert change_of(fix) == pytest.approx(40.0 * 10.0 * (18.0 - 14.4) + corners, rel=1e-6)
+
+
+def test_a_corner_that_no_radius_fits_is_refused_with_a_reason() -> None:
+    through = block(100.0, 80.0, 60.0).cut(pocket(20.0, 10.0, 70.0, (50.0, 40.0, 60.0)))
+    fix = tried(through, "corner-radius")
+    assert fix.outcome["outcome"] == "no_edit"
+    assert "run through" in fix.outcome["reason"]
+    assert fix.outcome["sha256"] is None
+
+
+def test_a_deep_pocket_is_made_less_deep() -> None:
+    fix = tried(block(100.0, 80.0, 60.0).cut(pocket(10.0, 10.0, 50.0, (50.0, 40.0, 60.0), corner=4.0)), "pocket-deep")
+    cleared(fix)
+    floor = 10.0 * 10.0 - 4 * 4.0**2 * (1 - math.pi / 4)
+    assert change_of(fix) == pytest.approx(floor * 10.001, rel=1e-6)
+
+
+@pytest.mark.parametrize(("diameter", "to"), [(6.33, 6.3), (6.37, 6.4)])
+def test_an_odd_hole_goes_to_the_next_standard_drill(diameter: float, to: float) -> None:
+    fix = tried(BLOCK.cut(drill(diameter, 45.0, (50.0, 40.0, TOP), point=False)), "hole-nonstandard")
+    cleared(fix)
+    assert radii(fix, Surface.CYLINDER) == [pytest.approx(to / 2)]
+    assert change_of(fix) == pytest.approx(math.pi / 4 * (diameter**2 - to**2) * 40.0, rel=1e-5)
+
+
+def test_a_small_hole_is_widened() -> None:
+    fix = tried(block(40.0, 40.0, 5.0).cut(drill(2.0, 8.0, (20.0, 20.0, 5.0), point=False)), "hole-small")
+    cleared(fix)
+    assert radii(fix, Surface.CYLINDER) == [1.25]
+
+
+def test_a_deep_blind_hole_keeps_its_point_when_it_is_made_shallower() -> None:
+    fix = tried(BLOCK.cut(drill(5.0, 20.0, (50.0, 40.0, TOP))), "hole-depth")
+    cleared(fix)
+    assert fix.after is not None
+    tip = 2.5 / math.tan(math.radians(59))
+    assert fix.outcome["figures"]["depth_to"] == pytest.approx(19.999)
+    assert change_of(fix) == pytest.approx(math.pi * 2.5**2 * (20.0 + tip - 19.999), rel=1e-5)
+    assert fix.after.faces.half_angle[fix.after.faces.kind == Surface.CONE].tolist() == pytest.approx([59.0])
+
+
+def test_a_flat_bottom_becomes_a_drill_point() -> None:
+    fix = tried(BLOCK.cut(drill(8.0, 20.0, (50.0, 40.0, TOP), point=False)), "hole-flat-bottom")
+    cleared(fix)
+    tip = 4.0 / math.tan(math.radians(59))
+    assert change_of(fix) == pytest.approx(-math.pi * 4.0**2 * tip / 3, rel=1e-6)
+
+
+def test_a_thin_wall_is_thickened() -> None:
+    walled = block(60.0, 40.0, 12.0).cut(pocket(40.0, 20.0, 10.0, (30.0, 10.6, 12.0), corner=4.0))
+    fix = tried(walled, "wall-thin")
+    cleared(fix)
+    assert fix.outcome["figures"]["thickness_to"] == pytest.approx(0.801)
+
+
+def test_a_rounded_outer_edge_becomes_a_chamfer() -> None:
+    fix = tried(BLOCK.round_edges(3.0, (1.0, 0.0, 0.0)), "edge-external-fillet")
+    cleared(fix)
+    assert change_of(fix) == pytest.approx(-(9.0 / 2 - 9.0 * (1 - math.pi / 4)) * 100.0, rel=1e-6)
+
+
+def test_an_odd_floor_radius_goes_to_a_standard_one_all_around() -> None:
+    fix = tried(
+        BLOCK.cut(pocket(40.0, 30.0, 12.0, (50.0, 40.0, TOP), corner=5.0, floor=1.3)), "floor-fillet-nonstandard"
+    )
+    cleared(fix)
+    assert fix.after is not None
+    assert set(fix.after.faces.minor_radius[fix.after.faces.kind == Surface.TORUS].round(6).tolist()) == {1.5}
+
+
+def test_a_rule_without_a_bounded_edit_says_so() -> None:
+    fix = tried(block(500.0, 300.0, 200.0), "part-size")
+    assert fix.outcome["outcome"] == "no_edit"
+    assert "part-size" in fix.outcome["reason"]
+
+
+def test_the_written_file_is_reviewed_to_the_same_findings(tmp_path: Path) -> None:
+    fix = tried(BLOCK.cut(pocket(40.0, 30.0, 12.0, (50.0, 40.0, TOP))), "corner-radius")
+    assert fix.written is not None
+    written = tmp_path / "again.step"
+    written.write_bytes(fix.written)
+    again = review(written, "part.step", "cnc_milling", "default")
+    assert json.dumps(again["findings"]) == json.dumps(fix.outcome["review"]["findings"])
+    assert hashlib.sha256(fix.written).hexdigest() == fix.outcome["sha256"] == again["part"]["sha256"]
+
+
+def test_the_same_edit_writes_the_same_bytes() -> None:
+    solid = BLOCK.cut(pocket(40.0, 30.0, 12.0, (50.0, 40.0, TOP)))
+    assert tried(solid, "corner-radius").written == tried(solid, "corner-radius").written
+
+
+@pytest.mark.parametrize(
+    "move",
+    [lambda s: s.moved((13.0, -7.0, 5.0)), lambda s: s.moved(axis=(1.0, 2.0, 3.0), degrees=37.0)],
+    ids=["shifted", "turned"],
+)
+def test_a_part_that_lies_elsewhere_has_the_same_outcome(move) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    solid = BLOCK.cut(pocket(40.0, 30.0, 12.0, (50.0, 40.0, TOP)), drill(5.0, 25.0, (10.0, 10.0, TOP)))
+    for rule in ("corner-radius", "hole-depth"):
+        here, there = tried(solid, rule), tried(move(solid), rule)
+        assert there.outcome["outcome"] == here.outcome["outcome"] == "cleared"
+        assert there.outcome["figures"] == pytest.approx(here.outcome["figures"], abs=1e-4)
+        assert change_of(there) == pytest.approx(change_of(here), rel=1e-5)

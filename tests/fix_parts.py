@@ -1,0 +1,42 @@
+"""Trying fixes on parts built by code, in the test's own process."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.engine.reviewing import Review
+from tests.parts import Solid
+from workers.cad.edit.body import Body, read_body
+from workers.fixes.sandboxed import candidate_in_sandbox
+from workers.review import review
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of one finding of a part: the outcome, and the solid before and after."""
+
+    outcome: Review
+    before: Body
+    after: Body | None
+    written: bytes | None
+
+
+def tried(solid: Solid, rule: str, number: int = 0, *, limits: str = "default", whole_group: bool = False) -> Tried:
+    """The outcome for the finding of `rule` that the review lists at place `number`."""
+    with TemporaryDirectory() as folder:
+        path, output = Path(folder) / "part.step", Path(folder) / "fixed.step"
+        solid.write_step(path)
+        found = [f for f in review(path, "part.step", "cnc_milling", limits)["findings"] if f["rule"] == rule]
+        assert found, f"the part has no finding of {rule}"
+        payload = {"path": str(path), "name": "part.step", "process": "cnc_milling", "limits": limits}
+        payload |= {"finding": found[number]["id"], "output": str(output), "whole_group": whole_group}
+        outcome = candidate_in_sandbox(payload, lambda _stage: None)
+        if outcome["outcome"] != "cleared":
+            return Tried(outcome, read_body(path), None, None)
+        return Tried(outcome, read_body(path), read_body(output), output.read_bytes())
+
+
+def change_of(fix: Tried) -> float:
+    """mm3 that the fix added."""
+    assert fix.after is not None, fix.outcome
+    return fix.after.volume - fix.before.volume

@@ -1,0 +1,294 @@
+"""Upright internal corners: a larger radius, alone or with the pocket's others, or a floor less deep."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from workers.cad.edit.blends import rounded, without_faces
+from workers.cad.edit.body import SAME_MM, Body
+from workers.cad.edit.errors import EditError
+from workers.cad.part import Bend, Floats
+from workers.fixes.candidate import ADDS, Box, Candidate
+from workers.fixes.depressions import edges_near, is_upright, new_edges, raised, rounded_in_turn
+from workers.fixes.registry import NoEditError, recipe
+from workers.fixes.situation import JsonObject, Situation, direction_of
+
+RULE = "corner-radius"
+# A radius that leaves this share of the width flat between two corners.
+ROOM = 0.96
+LONGER = 1.15
+
+
+@recipe(RULE)
+def corner_radius(situation: Situation, finding: JsonObject) -> Iterator[Candidate]:
+    """Round this corner; round all that are too tight in the pocket alike; raise the floor and round them."""
+    factor = situation.factor_of(RULE, "depth")
+    home = situation.home_of(finding)
+    if factor is None:
+        raise NoEditError("the rule has no limit by the corner's depth to meet")
+    needed = factor * _depth(situation, finding, factor)
+    alike = _in_the_same(situation, home, finding)
+    largest = max(factor * _depth(situation, other, factor) for other in alike)
+    # Where one corner would leave no room for the next, it is no way out for either.
+    if largest <= _room(situation, alike) * 1.0001:
+        # Where an end is oblique, the fillet is longer than the edge that it rounds.
+        for radius in (needed, *_stock_radius(situation, needed), needed * LONGER):
+            yield _rounder(situation, [finding], home, radius)
+    if len(alike) > 1 and largest <= _room(situation, alike) * 1.0001:
+        for radius in (largest, *_stock_radius(situation, largest)):
+            yield _rounder(situation, alike, home, radius)
+    yield from _shallower(situation, alike, home, factor)
+
+
+def _depth(situation: Situation, finding: JsonObject, factor: float) -> float:
+    """mm that the corner is high."""
+    if finding["measured"]["value"] > 0:
+        return float(finding["limit"]["value"]) / factor
+    return float(situation.body.edges.length[finding["edges"][0]])
+
+
+def _in_the_same(situation: Situation, home: JsonObject | None, finding: JsonObject) -> list[JsonObject]:
+    """The findings of the rule in one depression."""
+    if home is None:
+        return [finding]
+    return [other for other in situation.findings_of(RULE) if situation.home_of(other) is home] or [finding]
+
+
+def _rounder(situation: Situation, corners: list[JsonObject], home: JsonObject | None, radius: float) -> Candidate:
+    body = situation.body
+    box = _region(body, corners, home, radius)
+    count = "the corner" if len(corners) == 1 else f"all {len(corners)} tight corners of the pocket"
+    now = corners[0]["measured"]["value"]
+    return Candidate(
+        words=f"raise the radius of {count} from R{now:.2f} mm to R{radius:.2f} mm",
+        figures={"radius_from": now, "radius_to": radius, "corners": float(len(corners))},
+        make=lambda start: _with_corners(start, situation, corners, home, radius),
+        region=box,
+        sense=ADDS,
+        volume_change=_volume(situation, corners, radius),
+        clears_also=[corner["id"] for corner in corners],
+    )
+
+
+def _region(body: Body, corners: list[JsonObject], home: JsonObject | None, radius: float) -> Box:
+    boxes = [
+        body.box_of_faces(c["faces"]) if c["measured"]["value"] > 0 else body.box_of_edges(c["edges"]) for c in corners
+    ]
+    low, high = np.min([b[0] for b in boxes], axis=0), np.max([b[1] for b in boxes], axis=0)
+    grown = Box(low, high).grown(2.5 * radius)
+    if home is None:
+        return grown
+    pocket_low, pocket_high = body.box_of_faces(home["faces"])
+    return Box(np.maximum(grown.low, pocket_low - radius), np.minimum(grown.high, pocket_high + radius))
+
+
+def _volume(situation: Situation, corners: list[JsonObject], radius: float) -> float | None:
+    """mm3 that fill sharp corners between flat upright walls: r² (1 / tan(a/2) - (π - a) / 2) times their height."""
+    if any(_is_round(corner) or not _ends_squarely(situation.body, corner) for corner in corners):
+        return None
+    total = 0.0
+    for corner in corners:
+        (edge,) = corner["edges"]
+        between = np.pi - np.radians(abs(float(situation.body.edges.angle[edge])))
+        total += radius**2 * (1 / np.tan(between / 2) - (np.pi - between) / 2) * situation.body.edges.length[edge]
+    return float(total)
+
+
+def _ends_squarely(body: Body, corner: JsonObject) -> bool:
+    """Whether both ends of a sharp corner lie in edges square to it."""
+    (edge,) = corner["edges"]
+    beside = sorted({e for face in corner["faces"] for e in body.edges_of_face[face]} - {edge})
+    ends = np.stack([body.edges.start[edge], body.edges.end[edge]])
+    reach = np.stack([body.edges.start[beside], body.edges.end[beside]])
+    touching = np.min(np.linalg.norm(reach[:, :, None] - ends, axis=3), axis=(0, 2)) < SAME_MM
+    cosines = np.abs(body.edges.tangent[beside] @ body.edges.tangent[edge])[touching]
+    return bool(np.all(cosines < 1e-6))
+
+
+def _with_corners(
+    start: Body, situation: Situation, corners: list[JsonObject], home: JsonObject | None, radius: float
+) -> Body:
+    """`start` with each corner rounded by `radius`, fillets at its foot taken off before and made anew after."""
+    sharp = [edge for corner in corners if not _is_round(corner) for edge in corner["edges"]]
+    rounds = [face for corner in corners if _is_round(corner) for face in _own_faces(situation, corner)]
+    feet = _feet(situation, start, home, rounds, sharp)
+    if not rounds and not feet:
+        return rounded(start, sharp, radius)
+    bare = without_faces(start, sorted({*rounds, *feet}))
+    direction = _direction(situation, corners[0], home)
+    made = new_edges(start, bare, Box(*start.box_of_faces([*rounds, *feet])).grown(2 * radius), Bend.CONCAVE)
+    upright = [edge for edge in made if is_upright(bare, edge, direction)] if rounds else []
+    upright += [edge for old in sharp for edge in edges_near(bare, start.edges.middle[old])]
+    if not upright:
+        raise EditError("its walls do not meet in an edge where the fillet is taken off")
+    foot_radius = _foot_radius(situation, home, feet)
+    radii = dict.fromkeys(upright, radius)
+    if foot_radius:
+        radii |= {edge: foot_radius for edge in made if edge not in radii}
+    return rounded_in_turn(bare, radii)
+
+
+def _is_round(corner: JsonObject) -> bool:
+    return bool(corner["measured"]["value"] > 0)
+
+
+def _own_faces(situation: Situation, corner: JsonObject) -> list[int]:
+    feature = situation.features[corner["features"][0]]
+    return list(feature["faces"]) if feature["type"] == "concave_fillet" else list(corner["faces"])
+
+
+def _feet(situation: Situation, body: Body, home: JsonObject | None, rounds: list[int], sharp: list[int]) -> list[int]:
+    """The faces of all floor fillets of the depression, where one of them ends at one of the corners."""
+    if home is None:
+        return []
+    feet = sorted({face for fillet in situation.fillets_in(home, "floor_fillet") for face in fillet["faces"]})
+    touched = {other for face in rounds for _edge, other in body.neighbours(face)}
+    if touched & set(feet) or any(_touches(body, edge, face) for edge in sharp for face in feet):
+        return feet
+    return []
+
+
+def _touches(body: Body, edge: int, face: int) -> bool:
+    """Whether an edge ends at the border of a face."""
+    around = body.edges_of_face[face]
+    ends = np.stack([body.edges.start[edge], body.edges.end[edge]])
+    reach = np.concatenate([body.edges.start[around], body.edges.end[around]])
+    return bool(np.min(np.linalg.norm(reach[:, None] - ends, axis=2)) < SAME_MM)
+
+
+def _foot_radius(situation: Situation, home: JsonObject | None, feet: list[int]) -> float | None:
+    if home is None or not feet:
+        return None
+    radii = {round(f["size"]["radius"], 4) for f in situation.fillets_in(home, "floor_fillet")}
+    if len(radii) > 1:
+        raise EditError("the floor has fillets of several radii at its foot")
+    return float(radii.pop())
+
+
+def _direction(situation: Situation, corner: JsonObject, home: JsonObject | None) -> Floats:
+    feature = situation.features[corner["features"][0]]
+    if feature.get("axis") is not None and feature["type"] == "concave_fillet":
+        return np.array(feature["axis"])
+    if home is None or home["direction"] is None:
+        raise EditError("the corner has no direction")
+    return direction_of(situation, home)
+
+
+def _shallower(
+    situation: Situation, corners: list[JsonObject], home: JsonObject | None, factor: float
+) -> Iterator[Candidate]:
+    """Raise the floor until the radius that fits is enough, and round the corners with it."""
+    if home is None or home["direction"] is None or not situation.floors_of(home):
+        raise NoEditError("the corners run through, so there is no floor to raise, and no radius that fits is enough")
+    if any(_is_round(corner) for corner in corners):
+        yield from _raised(situation, corners, home, factor)
+        return
+    radius = ROOM * _room(situation, corners)
+    if not np.isfinite(radius):
+        raise NoEditError("the floor cannot be raised for a corner that is open on both sides")
+    candidate = _raised_and_rounded(situation, corners, home, radius, radius / factor)
+    if candidate.figures["floor_by"] <= 0:
+        raise NoEditError("no radius that fits is enough, though the floor is no deeper than it needs")
+    yield candidate
+
+
+def _room(situation: Situation, corners: list[JsonObject]) -> float:
+    """The largest radius, mm, that fits into the corners: on each wall the two fillets at its ends must not meet.
+
+    A fillet between walls at an angle a takes R / tan(a / 2) of each of them.
+    """
+    body = situation.body
+    takes: dict[int, list[tuple[float, float]]] = {}  # by wall: how much of it a fillet of 1 mm takes, and its length
+    for corner in corners:
+        if _is_round(corner):
+            return float("inf")
+        (edge,) = corner["edges"]
+        between = np.pi - np.radians(abs(float(body.edges.angle[edge])))
+        for wall in corner["faces"]:
+            across = np.cross(body.faces.axis[wall], body.edges.tangent[edge])
+            low, high = body.extent([wall], across)
+            takes.setdefault(wall, []).append((1 / np.tan(between / 2), high - low))
+    return min(lengths[0][1] / sum(share for share, _ in lengths) for lengths in takes.values())
+
+
+def _stock_radius(situation: Situation, radius: float) -> list[float]:
+    """The next radius of a stock bull-nose cutter, if there is one."""
+    sizes = sorted(size[0] for size in situation.standard_sizes("floor-fillet-nonstandard") if len(size) == 1)
+    return [size for size in sizes if size > radius][:1]
+
+
+def _raised(situation: Situation, corners: list[JsonObject], home: JsonObject, factor: float) -> Iterator[Candidate]:
+    """Raise the floor until the corners' own radius is enough."""
+    if any(not _is_round(corner) for corner in corners):
+        raise NoEditError("some corners of the pocket are sharp and others round")
+    body, direction = situation.body, direction_of(situation, home)
+    feet = sorted({face for fillet in situation.fillets_in(home, "floor_fillet") for face in fillet["faces"]})
+    floors = situation.floors_of(home)
+    top = max(body.extent(corner["faces"], direction)[1] for corner in corners)
+    depth = min(corner["measured"]["value"] for corner in corners) / factor
+    lowest = min(float(body.faces.origin[floor] @ direction) for floor in floors)
+    if top - depth <= lowest:
+        raise NoEditError("the corner does not end in the pocket's floor")
+    box = Box(*body.box_of_faces(home["faces"])).grown(0.01)
+    yield Candidate(
+        words=f"raise the floor by {top - depth - lowest:.2f} mm, so that the corners are {depth:.2f} mm deep",
+        figures={"floor_by": top - depth - lowest, "depth_to": depth},
+        make=lambda start: raised(start, floors, direction, top - depth, feet, box),
+        region=box,
+        sense=ADDS,
+        clears_also=[corner["id"] for corner in corners],
+    )
+
+
+def _raised_and_rounded(
+    situation: Situation, corners: list[JsonObject], home: JsonObject, radius: float, depth: float
+) -> Candidate:
+    body, direction = situation.body, direction_of(situation, home)
+    floors = situation.floors_of(home)
+    top = min(_top(situation, corner, direction) for corner in corners)
+    level = top - depth
+    lowest = min(float(body.faces.origin[floor] @ direction) for floor in floors)
+    box = Box(*body.box_of_faces(home["faces"])).grown(radius)
+    feet = sorted({face for fillet in situation.fillets_in(home, "floor_fillet") for face in fillet["faces"]})
+
+    def make(start: Body) -> Body:
+        higher = raised(start, floors, direction, level, feet, box)
+        sharp = [e for c in corners for e in _edges_along(higher, start, c)]
+        if not sharp:
+            raise EditError("the corners were not found again after the floor was raised")
+        return rounded(higher, sorted(set(sharp)), radius)
+
+    return Candidate(
+        words=(
+            f"raise the floor by {level - lowest:.2f} mm, so that the corners are {depth:.2f} mm deep, "
+            f"and round them with R{radius:.2f} mm"
+        ),
+        figures={"floor_by": level - lowest, "depth_to": depth, "radius_to": radius, "corners": float(len(corners))},
+        make=make,
+        region=box,
+        sense=ADDS,
+        clears_also=[corner["id"] for corner in corners],
+    )
+
+
+def _edges_along(higher: Body, start: Body, corner: JsonObject) -> list[int]:
+    """The edges of `higher` on the line of a sharp corner of `start`."""
+    if _is_round(corner):
+        raise EditError("a corner that is rounded already would have to be taken along")
+    (edge,) = corner["edges"]
+    tangent, middle = start.edges.tangent[edge], start.edges.middle[edge]
+    offset = higher.edges.middle - middle
+    off = np.linalg.norm(offset - np.outer(offset @ tangent, tangent), axis=1)
+    along = np.abs(higher.edges.tangent @ tangent) > 0.9999
+    reach = np.abs(offset @ tangent) < start.edges.length[edge] / 2
+    return np.flatnonzero((off < 1e-3) & along & reach & (higher.edges.bend == Bend.CONCAVE)).tolist()
+
+
+def _top(situation: Situation, corner: JsonObject, direction: Floats) -> float:
+    return (
+        situation.body.extent(corner["faces"], direction)[1]
+        if corner["measured"]["value"] > 0
+        else float(
+            max(end[corner["edges"][0]] @ direction for end in (situation.body.edges.start, situation.body.edges.end))
+        )
+    )

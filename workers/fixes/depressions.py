@@ -1,0 +1,121 @@
+"""Taking the fillets off a pocket's foot, changing it, and rounding the foot again."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from workers.cad.edit.blends import rounded, without_faces
+from workers.cad.edit.body import SAME_MM, Body
+from workers.cad.edit.booleans import joined
+from workers.cad.edit.errors import EditError
+from workers.cad.edit.tools import prism_of
+from workers.cad.part import Bend, Curve, Floats, Surface
+from workers.fixes.candidate import Box
+
+UPRIGHT = 0.996
+PARALLEL = 1e-6
+
+
+def box_of_faces(body: Body, faces: list[int]) -> Box:
+    """The box around the borders of some faces."""
+    return Box(*body.box_of_faces(faces))
+
+
+def edges_in(body: Body, box: Box, bend: Bend) -> list[int]:
+    """The sharp edges, wholly in `box`, that bend one way."""
+    low, high = body.edge_boxes
+    inside = np.all((low >= box.low) & (high <= box.high), axis=1)
+    return np.flatnonzero(inside & (body.edges.bend == bend)).tolist()
+
+
+def new_edges(before: Body, after: Body, box: Box, bend: Bend) -> list[int]:
+    """The sharp edges in `box` that were not there before."""
+    return [edge for edge in edges_in(after, box, bend) if not _was_there(before, after, edge)]
+
+
+def _was_there(before: Body, after: Body, edge: int) -> bool:
+    gaps = np.linalg.norm(before.edges.middle - after.edges.middle[edge], axis=1)
+    lengths = np.abs(before.edges.length - after.edges.length[edge])
+    return bool(np.any((gaps < SAME_MM) & (lengths < SAME_MM) & (before.edges.bend == after.edges.bend[edge])))
+
+
+def is_upright(body: Body, edge: int, direction: Floats) -> bool:
+    """Whether an edge is straight and runs along `direction`."""
+    edges = body.edges
+    return bool(edges.kind[edge] == Curve.LINE and abs(float(edges.tangent[edge] @ direction)) > UPRIGHT)
+
+
+def refilleted(body: Body, faces: list[int], box: Box, radius_of: Callable[[Body, int], float | None]) -> Body:
+    """`body` with the fillets `faces` taken off and the edges under them rounded by `radius_of(body, edge)` mm.
+
+    Upright edges first, so that those of the foot run on around the corners.
+    """
+    bare = without_faces(body, faces)
+    edges = new_edges(body, bare, box, Bend.CONCAVE)
+    radii = {edge: radius for edge in edges if (radius := radius_of(bare, edge)) is not None}
+    if not radii:
+        raise EditError("its neighbours do not meet in an edge where it is taken off")
+    return rounded_in_turn(bare, radii)
+
+
+def rounded_in_turn(body: Body, radii: dict[int, float]) -> Body:
+    """`body` with edges rounded, the largest radius first; edges are found again by where they are."""
+    places = {edge: body.edges.middle[edge] for edge in radii}
+    for radius in sorted(set(radii.values()), reverse=True):
+        wanted = [places[edge] for edge, own in radii.items() if own == radius]
+        found = [edge for place in wanted for edge in edges_near(body, place)]
+        if not found:
+            raise EditError(f"no edge is left to round with R{radius:.3f} mm")
+        body = rounded(body, sorted(set(found)), radius)
+    return body
+
+
+def edges_near(body: Body, place: Floats) -> list[int]:
+    """The sharp concave edge that runs through `place`, found by its line, as its ends may have moved."""
+    edges = body.edges
+    offset = place - edges.start
+    span = edges.end - edges.start
+    along = np.einsum("ij,ij->i", offset, span) / np.maximum(np.einsum("ij,ij->i", span, span), 1e-12)
+    foot = edges.start + np.clip(along, 0, 1)[:, None] * span
+    gap = np.linalg.norm(place - foot, axis=1)
+    curved = edges.kind != Curve.LINE
+    gap = np.where(curved, np.linalg.norm(place - edges.middle, axis=1), gap)
+    near = np.flatnonzero((gap < 1e-3) & (edges.bend == Bend.CONCAVE))
+    return near.tolist()
+
+
+def raised(body: Body, floors: list[int], direction: Floats, level: float, feet: list[int], box: Box) -> Body:
+    """`body` with flat `floors` raised to `level` mm along `direction`; fillets `feet` at their foot move along."""
+    heights = [float(body.faces.origin[floor] @ direction) for floor in floors]
+    radii = sorted({round(float(r), 6) for r in _radii(body, feet)})
+    if len(radii) > 1:
+        raise EditError("the floor has fillets of several radii at its foot")
+    planes = [(body.faces.axis[floor], body.faces.origin[floor]) for floor in floors]
+    bare = without_faces(body, feet) if feet else body
+    for (normal, origin), height in zip(planes, heights, strict=True):
+        if level <= height:
+            continue
+        here = [f for f in bare.planes_at(normal, origin) if _within(bare, f, box)]
+        tools = [prism_of(bare.faces.shapes[face], direction * (level - height)) for face in here]
+        if not tools:
+            raise EditError("the floor was not found again without its fillets")
+        bare = joined(bare, *tools)
+    if not radii:
+        return bare
+    foot = [
+        edge
+        for edge in edges_in(bare, box, Bend.CONCAVE)
+        if abs(float(bare.edges.middle[edge] @ direction) - level) < 1e-3 and not is_upright(bare, edge, direction)
+    ]
+    return rounded(bare, foot, radii[0])
+
+
+def _radii(body: Body, fillets: list[int]) -> list[float]:
+    faces = body.faces
+    own = np.where(np.isin(faces.kind, (Surface.TORUS, Surface.FREEFORM)), faces.minor_radius, faces.radius)
+    return [float(own[face]) for face in fillets]
+
+
+def _within(body: Body, face: int, box: Box) -> bool:
+    low, high = body.box_of_faces([face])
+    return bool(np.all(low >= box.low) and np.all(high <= box.high))

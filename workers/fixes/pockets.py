@@ -1,0 +1,36 @@
+"""Pockets that are too deep: a higher floor."""
+
+from collections.abc import Iterator
+
+from workers.fixes.candidate import ADDS, Box, Candidate
+from workers.fixes.depressions import raised
+from workers.fixes.registry import NoEditError, recipe
+from workers.fixes.situation import JsonObject, Situation, direction_of
+
+OVERSHOOT_MM = 1e-3  # past the limit, so that rounding in a file does not bring it back
+
+
+@recipe("pocket-deep")
+def pocket_deep(situation: Situation, finding: JsonObject) -> Iterator[Candidate]:
+    """Raise the floor until the depth is what the mildest limit allows."""
+    home = situation.home_of(finding)
+    if home is None or home["direction"] is None or not (floors := situation.floors_of(home)):
+        raise NoEditError("the pocket goes through: there is no floor to raise")
+    depth, ratio = home["size"]["depth"], finding["measured"]["value"]
+    mildest = situation.mildest("pocket-deep")
+    width = depth / ratio
+    to = mildest * width - OVERSHOOT_MM
+    body, direction = situation.body, direction_of(situation, home)
+    lowest = min(float(body.faces.origin[floor] @ direction) for floor in floors)
+    level = lowest + depth - to
+    box = Box(*body.box_of_faces(home["faces"])).grown(0.01)
+    feet = sorted({face for fillet in situation.fillets_in(home, "floor_fillet") for face in fillet["faces"]})
+    known = not feet and len(floors) == 1
+    yield Candidate(
+        words=f"make the floor {depth - to:.2f} mm less deep, from {depth:.2f} mm to {to:.2f} mm",
+        figures={"depth_from": depth, "depth_to": to},
+        make=lambda start: raised(start, floors, direction, level, feet, box),
+        region=box,
+        sense=ADDS,
+        volume_change=float(body.areas[floors[0]] * (depth - to)) if known else None,
+    )

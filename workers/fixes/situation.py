@@ -1,0 +1,82 @@
+"""What an edit starts from: a part, its review, and the rules that it was reviewed by."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from workers.cad.edit.body import Body
+from workers.cad.part import Floats, Surface
+from workers.rules.rule_file import Rule
+
+JsonObject = dict[str, Any]
+
+DEPRESSIONS = ("closed_pocket", "open_pocket", "through_pocket", "slot", "step")
+SQUARE = 0.996
+ROUNDED = 1 - 1e-9  # cosine of what a unit vector, rounded to six digits, may be off
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A solid with its review; findings and features are as they stand in the review's result."""
+
+    body: Body
+    review: JsonObject
+    rules: dict[str, Rule] = field(default_factory=dict)  # by id, as they hold for the part's material
+
+    @cached_property
+    def features(self) -> dict[str, JsonObject]:
+        """By id."""
+        return {feature["id"]: feature for feature in self.review["features"]}
+
+    def finding(self, number: str) -> JsonObject | None:
+        """The finding with an id."""
+        return next((finding for finding in self.review["findings"] if finding["id"] == number), None)
+
+    def findings_of(self, rule: str) -> list[JsonObject]:
+        """Those of one rule."""
+        return [finding for finding in self.review["findings"] if finding["rule"] == rule]
+
+    def home_of(self, finding: JsonObject) -> JsonObject | None:
+        """The depression that the finding is in."""
+        found = [self.features[number] for number in finding["features"]]
+        parents = [self.features.get(feature.get("parent", "")) for feature in found]
+        return next((f for f in [*found, *parents] if f is not None and f["type"] in DEPRESSIONS), None)
+
+    def fillets_in(self, home: JsonObject, kind: str) -> list[JsonObject]:
+        """The fillets of one type in a depression."""
+        return [f for f in self.review["features"] if f["type"] == kind and f.get("parent") == home["id"]]
+
+    def floors_of(self, home: JsonObject) -> list[int]:
+        """The flat faces of a depression that look out of it along its direction."""
+        if home["direction"] is None:
+            return []
+        faces, direction = self.body.faces, np.array(home["direction"])
+        return [f for f in home["faces"] if faces.kind[f] == Surface.PLANE and faces.axis[f] @ direction > SQUARE]
+
+    def factor_of(self, rule: str, detail: str) -> float | None:
+        """The mildest limit of `rule` that is a multiple of a detail, such as the third of a corner's depth."""
+        levels = self.rules[rule].limits.get(self.review["limits"], []) if rule in self.rules else []
+        values = [level.value for level in levels if level.of == detail and level.value is not None]
+        return values[0] if values else None
+
+    def mildest(self, rule: str) -> float:
+        """The mildest limit of `rule` that is a plain value."""
+        severities = ("critical", "major", "minor", "info")
+        levels = [level for level in self.rules[rule].limits[self.review["limits"]] if level.value is not None]
+        level = max(levels, key=lambda level: severities.index(level.severity))
+        return float(level.value or 0.0)
+
+    def standard_sizes(self, rule: str) -> list[list[float]]:
+        """The rule's standard sizes."""
+        return self.rules[rule].standard_sizes.get(self.review["limits"], []) if rule in self.rules else []
+
+
+def direction_of(situation: Situation, feature: JsonObject) -> Floats:
+    """(3,) the way out of a feature: exactly that of one of its faces, where the review's rounded figures mean it."""
+    told = np.array(feature["direction"] if feature.get("direction") is not None else feature["axis"])
+    axes = situation.body.faces.axis[feature["faces"]]
+    cosines = axes @ told
+    nearest = int(np.abs(cosines).argmax())
+    return np.asarray(axes[nearest] * np.sign(cosines[nearest]) if abs(cosines[nearest]) > ROUNDED else told)
