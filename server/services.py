@@ -20,6 +20,7 @@ from server.stores.analysis_runs import AnalysisRuns
 from server.stores.dfm_review_jobs import ReviewJobs
 from server.stores.model_store import ModelStore
 from server.stores.part_facts import PartFactsStore
+from server.stores.reports import Reports
 from server.stores.review_store import ReviewStore
 from workers import actors
 
@@ -56,6 +57,7 @@ class Services:
         self.jobs = ReviewJobs(self.data)
         self.runs = AnalysisRuns(self.data, settings.cache_mb)
         self.part_facts = PartFactsStore(self.data)
+        self.reports = Reports(self.data)
         self.reviews = ReviewStore(self.data)
         self.gate = Gate(Tokens(self.data))
         self.signed = _signed(settings)

@@ -13,6 +13,7 @@ from rapiddraft import __version__
 from server._atomic_json import encode_json
 from server.clock import now
 from server.data_folder import DataFolder
+from server.stores import reports
 from server.stores.activity_log import ActivityLog
 from server.stores.documents import Kind
 from server.stores.errors import NotFoundError
@@ -71,9 +72,10 @@ class AnalysisRuns:
         return kept
 
     def remove_locked(self, model_log: ActivityLog, run_id: str, *, who: str) -> None:
-        """Remove a run, which the activity log tells of; for who holds the model's lock."""
+        """Remove a run with its report, which the activity log tells of; for who holds the model's lock."""
         model_id = model_log.model_id
         path = self._documents.path(model_id, run_id)
+        reports.remove_locked(self._data, model_id, run_id)
         self._documents.remove_locked(model_log, run_id, lambda: unlink(path), who=who)
         for key in (_cache_key(model_id, run_id), _summary_key(model_id, run_id)):
             self._cache.remove(key)

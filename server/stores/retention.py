@@ -27,7 +27,7 @@ from server.clock import now
 from server.data_folder import DataFolder
 from server.ids import first_id_at, is_id
 from server.settings import Settings
-from server.stores import activity_log
+from server.stores import activity_log, reports
 from server.stores.activity_log import ActivityLog
 from server.stores.analysis_runs import AnalysisRuns, AnalysisRunSummary
 from server.stores.dfm_candidate_session_store import CANDIDATE_SESSION_KIND, CandidateSession
@@ -180,6 +180,7 @@ class Pruner:
         for model_id in ids_in(self._data.models):
             yield None
             sizes.update(_sizes_in(self._data.model(model_id) / "runs"))
+            sizes.update(reports.sizes_of(self._data, model_id))
         newest_first = sorted(sizes, reverse=True)
         taken = 0
         for id_ in newest_first:

@@ -1,5 +1,6 @@
 """What sandbox children run in these tests instead of the engine."""
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -39,3 +40,12 @@ def part_facts(payload: dict[str, Any], report_stage: Callable[[str], None]) -> 
     """The same for part facts."""
     review(payload | {"process": "", "limits": "", "material": None, "rules": None}, report_stage)
     return {"schema": "rapiddraft.part-facts/1", "facts": {"volume": {"value": 0.0}}, "timings_ms": {"facts": 1.0}}
+
+
+def report(payload: dict[str, Any], report_stage: Callable[[str], None]) -> dict[str, Any]:
+    """The same for a report, which says what it is and of what review."""
+    review(payload, report_stage)
+    name = json.loads(Path(payload["run"]).read_text())["part"]["name"]
+    for kind in ("html", "pdf"):
+        (Path(payload["output"]) / f"report.{kind}").write_text(f"{kind} of {name}")
+    return {"timings_ms": {"pictures": 1.0}}

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ulid import ULID
+
 from workers.geometry import KeptGeometry, geometry_of
 from workers.report.content import Report, content
 from workers.report.html import html
@@ -19,16 +21,14 @@ HTML, PDF = "report.html", "report.pdf"
 def report_in_sandbox(payload: dict[str, Any], report_stage: ReportStage) -> dict[str, Any]:
     """Write the report on a review as report.html and report.pdf into the folder `output`.
 
-    The payload has `path`, `name` and `sha256` of the part, `run`, the file of the analysis run, and perhaps `cache`,
-    where geometry is kept (see KeptGeometry). The result has `timings_ms`. Raises PartError if the part cannot be read.
+    The payload has `path`, `name` and perhaps `sha256` of the part, `run`, the file with its review, `run_id` if it
+    has one, and perhaps `cache`, where geometry is kept (see KeptGeometry). The result has `timings_ms`. Raises
+    PartError if the part cannot be read.
     """
     check_unchanged(payload)
-    run = json.loads(Path(payload["run"]).read_text("utf-8"))
-    run = run.get("content", run)  # a document of the store, or what it holds
-    about = {"Run": run["id"], "Reviewed": run["created_at"]} if "review" in run else {}
-    review = run.get("review", run)
+    review = json.loads(Path(payload["run"]).read_text("utf-8"))
     stages = Stages(report_stage)
-    report = drawn_up(review, payload, about, stages)
+    report = drawn_up(review, payload, _about(payload.get("run_id")), stages)
     output = Path(payload["output"])
     with stages.at("write"):
         (output / HTML).write_text(html(report), "utf-8")
@@ -41,3 +41,10 @@ def drawn_up(review: dict[str, Any], payload: dict[str, Any], about: dict[str, s
     geometry = geometry_of(Path(payload["path"]), payload["name"], None, stages, KeptGeometry.of_payload(payload))
     with stages.at("pictures"):
         return content(review, Painter(scene_of(geometry.reading)), about)
+
+
+def _about(run_id: str | None) -> dict[str, str]:
+    """What is known of a kept run: its id, which says when it was asked for."""
+    if run_id is None:
+        return {}
+    return {"Run": run_id, "Asked for": f"{ULID.from_str(run_id).datetime:%Y-%m-%d %H:%M:%S} UTC"}
