@@ -3,7 +3,7 @@
 import io
 from typing import Any
 
-from ezdxf import units
+from ezdxf import options, units
 from ezdxf.filemanagement import new
 from ezdxf.layouts.layout import Modelspace
 
@@ -17,6 +17,9 @@ LAYERS = (
     ("BEND_DOWN", 1, "DASHDOT"),
     ("FORM", 5, "DASHED2"),
 )
+
+# No time and no random id in the file: equal patterns are equal files.
+options.write_fixed_meta_data_for_testing = True
 
 
 def dxf_of(pattern: Pattern) -> bytes:

@@ -14,6 +14,11 @@ class NoFlatPatternError(Exception):
 def pattern_of(review: dict[str, Any]) -> Pattern:
     """The flat pattern of a review. Raises NoFlatPatternError with the reason where it has none."""
     pattern: Pattern | None = review.get("flat_pattern")
+    bodies = review.get("part", {}).get("bodies", 1)
+    if pattern is None and bodies > 1:
+        raise NoFlatPatternError(
+            f"The file has {bodies} bodies, each of sheet with a flat pattern of its own: see components in the review."
+        )
     if pattern is None:
         raise NoFlatPatternError(
             f"The review is one for {review.get('process', 'another process')}; sheet metal alone has a flat pattern."
