@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +33,7 @@ from server.stores import damage, worker_heartbeat
 from server.stores.dfm_review_jobs import JobError, JobState, ReviewJobs
 from tests.stack.running import Stack, free_port, running_stack
 from workers.file_broker import FileBroker
-from workers.sandbox import Limits, Sandbox
+from workers.sandbox import Sandbox
 
 OK, WARNING, WRONG = State.OK, State.WARNING, State.WRONG
 ERROR = JobError(code="worker_lost", title="t", detail="d", advice="a")
@@ -232,13 +233,18 @@ def test_a_broker_that_does_not_answer(settings: Settings, url: str) -> None:
     assert found.state is WRONG and "does not answer" in found.detail
 
 
-def test_a_kernel_and_rules_that_cannot_be_loaded(settings: Settings, tmp_path: Path) -> None:
+@pytest.mark.skipif(find_spec("OCC") is not None, reason="pythonocc-core is installed")
+def test_a_kernel_that_cannot_be_loaded(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAPIDDRAFT_KERNEL", "occ")
+    kernel = machine.kernel_and_rules(settings)[0]
+    assert kernel.state is WRONG and "RAPIDDRAFT_KERNEL=occ" in kernel.detail
+
+
+def test_rules_that_cannot_be_loaded(settings: Settings, tmp_path: Path) -> None:
     assert states(machine.kernel_and_rules(settings)) == [OK, OK]
     rules = tmp_path / "rules.toml"
     rules.write_text("not a rule file")
     assert states(machine.kernel_and_rules(settings.model_copy(update={"rules_dir": str(rules)}))) == [OK, WRONG]
-    with mock.patch.object(machine, "_LIMITS", Limits(deadline_seconds=0.001, memory_bytes=1 << 30, nice=0)):
-        assert states(machine.kernel_and_rules(settings))[0] is WRONG
 
 
 def test_every_check_is_called_and_none_ends_the_others(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
