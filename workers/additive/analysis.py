@@ -109,7 +109,7 @@ def _analyse(
 ) -> AdditiveShape:
     data, skin, scene = printing(), skin_of(part), facts.scene
     building, machine = data.building(process), data.machines_for(process)[0]
-    tried = orientations(part, skin, scene, least_box(part, facts), building, data.orientation)
+    tried = orientations(part, skin.mesh, scene, least_box(part, facts), building, data.orientation)
     tried = sorted(tried, key=lambda o: times_too_large(o, machine.size) > 1 + 1e-9)
     up = tried[0].up
     rounds = round_faces(part, skin)

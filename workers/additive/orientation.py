@@ -6,8 +6,8 @@ import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
 from workers.additive.printing import Building, Weights
-from workers.additive.skin import Skin, part_of_mesh
-from workers.cad.part import Floats, Ints, Part
+from workers.additive.skin import part_of_mesh
+from workers.cad.part import Floats, Ints, Mesh, Part
 from workers.facts.frames import own_directions, principal_axes
 from workers.facts.rays import Bools, RayScene
 from workers.facts.samples import spread_by_area
@@ -39,19 +39,18 @@ class Orientation:
 
 
 def orientations(
-    part: Part, skin: Skin, scene: RayScene, box: Floats, building: Building, weights: Weights
+    part: Part, mesh: Mesh, scene: RayScene, box: Floats, building: Building, weights: Weights
 ) -> list[Orientation]:
     """All that were tried, best first; `box` are the sides of the part's least box, mm."""
-    ups = candidates(part, skin)
-    built = [_built(part, skin, scene, up, building) for up in ups]
+    ups = candidates(part, mesh)
+    built = [_built(part, mesh, scene, up, building) for up in ups]
     widest = max(max(o.plate_area for o in built), 1e-9)
     priced = [Orientation(**(vars(o) | {"cost": _cost(part, o, box, weights, o.plate_area / widest)})) for o in built]
     return sorted(priced, key=lambda o: round(o.cost, 6))
 
 
-def candidates(part: Part, skin: Skin) -> Floats:
+def candidates(part: Part, mesh: Mesh) -> Floats:
     """(k, 3) ways up: flat faces laid down or turned up, and the part's own and principal directions."""
-    mesh = skin.mesh
     rounded = np.round(mesh.normals, 3) + 0.0
     _, first, inverse = np.unique(rounded, axis=0, return_index=True, return_inverse=True)
     area = np.bincount(inverse.ravel(), weights=mesh.areas)
@@ -63,43 +62,40 @@ def candidates(part: Part, skin: Skin) -> Floats:
     return np.asarray(ways[~np.tril(ways @ ways.T > SAME, -1).any(axis=1)])
 
 
-def overhanging(part: Part, skin: Skin, up: Floats, support_angle: float) -> Bools:
+def overhanging(part: Part, mesh: Mesh, up: Floats, support_angle: float) -> Bools:
     """(t,) the triangles that slope less than the angle from horizontal, looking down, and do not lie on the plate."""
     if support_angle == 0:
-        return np.zeros(len(skin.mesh.triangles), dtype=bool)
-    down = -(skin.mesh.normals @ up)
-    return np.asarray((down > np.cos(np.radians(support_angle)) + ON_THE_LIMIT) & ~on_plate(part, skin, up))
+        return np.zeros(len(mesh.triangles), dtype=bool)
+    down = -(mesh.normals @ up)
+    return np.asarray((down > np.cos(np.radians(support_angle)) + ON_THE_LIMIT) & ~on_plate(part, mesh, up))
 
 
-def on_plate(part: Part, skin: Skin, up: Floats) -> Bools:
+def on_plate(part: Part, mesh: Mesh, up: Floats) -> Bools:
     """(t,) the triangles that lie flat on the plate."""
-    mesh = skin.mesh
     heights = mesh.vertices @ up
     low = heights[mesh.triangles].max(axis=1) < heights.min() + ON_PLATE * part.diagonal
     return np.asarray(low & (mesh.normals @ up < -FLAT_DOWN))
 
 
-def _built(part: Part, skin: Skin, scene: RayScene, up: Floats, building: Building) -> Orientation:
-    mesh = skin.mesh
+def _built(part: Part, mesh: Mesh, scene: RayScene, up: Floats, building: Building) -> Orientation:
     heights = mesh.vertices @ up
-    flat = on_plate(part, skin, up)
-    over = np.flatnonzero(overhanging(part, skin, up, building.support_angle))
+    flat = on_plate(part, mesh, up)
+    over = np.flatnonzero(overhanging(part, mesh, up, building.support_angle))
     return Orientation(
         up,
         float(heights.max() - heights.min()),
         float(mesh.areas[flat].sum()),
         float(mesh.areas[over].sum()),
-        _support_volume(part, skin, scene, up, over, float(heights.min())),
+        _support_volume(part, mesh, scene, up, over, float(heights.min())),
         _footprint(mesh.vertices, up),
         0.0,
     )
 
 
-def _support_volume(part: Part, skin: Skin, scene: RayScene, up: Floats, over: Ints, plate: float) -> float:
+def _support_volume(part: Part, mesh: Mesh, scene: RayScene, up: Floats, over: Ints, plate: float) -> float:
     """The room below what overhangs: its mean height, by rays straight down, times the shadow that it casts."""
     if not len(over):
         return 0.0
-    mesh = skin.mesh
     samples = spread_by_area(part_of_mesh(mesh, over), RAYS)
     weight = np.full(len(samples), 1.0)
     weight[RAYS:] = 0.0  # one more on every triangle is not an equal share

@@ -7,6 +7,7 @@ import numpy as np
 from workers.additive.orientation import overhanging
 from workers.additive.printing import Building
 from workers.additive.skin import Skin, part_of_mesh
+from workers.cad.elementary import unit
 from workers.cad.part import Floats, Ints, Part
 from workers.facts.rays import Bools
 from workers.facts.samples import spread_by_area
@@ -16,6 +17,8 @@ POINTS = 40
 DIRECTIONS = 10
 # A region is a bridge if so much of it is held at both ends: a point beside a corner may miss its wall.
 BRIDGED = 0.95
+# Nothing is held by a face that goes on level (sine).
+FALLS = 1e-3
 SAME = 1e-9
 
 
@@ -43,7 +46,7 @@ class _Border:
 
 def overhangs(part: Part, skin: Skin, up: Floats, building: Building) -> list[Overhang]:
     """All regions that need support or bridge, largest first; what juts out less than the process carries is none."""
-    over = overhanging(part, skin, up, building.support_angle)
+    over = overhanging(part, skin.mesh, up, building.support_angle)
     if not over.any():
         return []
     both = over[skin.pairs]
@@ -90,19 +93,17 @@ def _region(skin: Skin, frame: Floats, triangles: Ints, rim: Ints) -> Overhang:
 
 
 def _border(skin: Skin, frame: Floats, triangles: Ints, rim: Ints) -> _Border:
-    """Beyond an edge that holds, the surface goes down: its triangle's third node lies below the edge."""
+    """Beyond an edge that holds, the surface goes down, square to the edge."""
     mesh, pairs = skin.mesh, skin.pairs[rim]
     inside = np.isin(pairs[:, 0], triangles)
     beyond = np.where(inside, pairs[:, 1], pairs[:, 0])
     ends = skin.ends[rim]
-    corners = mesh.triangles[beyond]
-    third = corners.sum(axis=1) - ends.sum(axis=1)
-    heights = mesh.vertices @ frame[2]
-    rise = heights[third] - heights[ends].mean(axis=1)
+    third = mesh.triangles[beyond].sum(axis=1) - ends.sum(axis=1)
+    along = unit(mesh.vertices[ends[:, 1]] - mesh.vertices[ends[:, 0]])
+    away = mesh.vertices[third] - mesh.vertices[ends[:, 0]]
+    away = unit(away - np.einsum("ij,ij->i", away, along)[:, None] * along)
     level = mesh.vertices @ frame[:2].T
-    # Nothing is held by a face that goes on level.
-    length = np.linalg.norm(mesh.vertices[third] - mesh.vertices[ends].mean(axis=1), axis=1)
-    return _Border(level[ends[:, 0]], level[ends[:, 1]], rise < -1e-3 * length)
+    return _Border(level[ends[:, 0]], level[ends[:, 1]], away @ frame[2] < -FALLS)
 
 
 def _span(skin: Skin, frame: Floats, triangles: Ints, border: _Border) -> float | None:

@@ -18,8 +18,8 @@ WIDEST_MM = 3.0
 MOST_SPANS = 150
 WAYS = 16  # looks all around in the plane of the wall
 STEPS = 24
-# A wall ends where what a look leaves by stands across it, and is held where the material beyond is so much thicker.
-ACROSS = 0.5
+# A wall ends where what a look leaves by is no side of it, and is held where the material there is so much thicker.
+SIDE = 0.7
 THICKER = 2.0
 SQUARE = 0.95
 # A look beside a wall starts so far off it, as a share of the part's diagonal.
@@ -48,7 +48,7 @@ def thin_walls(part: Part, skin: Skin, scene: RayScene, walls: list[Wall], round
     """The walls below WIDEST_MM, thinnest first, but for those across a round pin."""
     pins = [r for r in rounds if r.is_pin]
     rows = [
-        (w.thickness if w.exact else _between_rounds(part, w, rounds), w.faces, w.point, w.normal)
+        (w.thickness if w.exact else _between_rounds(part, w, rounds), w.faces, w.point, w.normal, w.rays)
         for w in walls
         if 0 < w.thickness < WIDEST_MM and not any(_is_across(part, w.point, -w.normal * w.thickness, p) for p in pins)
     ]
@@ -59,16 +59,15 @@ def thin_walls(part: Part, skin: Skin, scene: RayScene, walls: list[Wall], round
     probe = _Probe(scene, part.mesh.normals)
     held = _are_held(probe, width, point - normal * (width / 2)[:, None], normal)
     depth, way = _depths(part, probe, width, point, normal, sign=1)
-    return _one_a_pair(
-        [Span(r[0], r[1], r[2], r[3], bool(h), float(d), w) for r, h, d, w in zip(rows, held, depth, way, strict=True)]
-    )
+    spans = [Span(*r[:4], bool(h), float(d), w) for r, h, d, w in zip(rows, held, depth, way, strict=True)]
+    return _one_a_pair(spans, [row[4] for row in rows])
 
 
 def narrow_gaps(part: Part, skin: Skin, scene: RayScene, gaps: list[Gap], rounds: list[Round]) -> list[Span]:
     """The gaps below WIDEST_MM, narrowest first, but for those across a round hole."""
     holes = [r for r in rounds if r.hollow]
     rows = [
-        (g.width, g.faces, g.point, g.normal)
+        (g.width, g.faces, g.point, g.normal, g.rays)
         for g in gaps
         if 0 < g.width < WIDEST_MM and not any(_is_across(part, g.point, g.normal * g.width, h) for h in holes)
     ]
@@ -77,23 +76,23 @@ def narrow_gaps(part: Part, skin: Skin, scene: RayScene, gaps: list[Gap], rounds
         return []
     width, point, normal = _arrays(rows)
     depth, way = _depths(part, _Probe(scene, part.mesh.normals), width, point, -normal, sign=-1)
-    return _one_a_pair(
-        [Span(r[0], r[1], r[2], r[3], False, float(d), w) for r, d, w in zip(rows, depth, way, strict=True)]
-    )
+    spans = [Span(*r[:4], False, float(d), w) for r, d, w in zip(rows, depth, way, strict=True)]
+    return _one_a_pair(spans, [row[4] for row in rows])
 
 
-def _one_a_pair(spans: list[Span]) -> list[Span]:
-    """Of several places between two faces the narrowest, with what all of them know of its foot and ends."""
-    best: dict[tuple[int, int], Span] = {}
-    for span in spans:  # narrowest first
-        key = (min(span.faces), max(span.faces))
-        first = best.setdefault(key, span)
-        shallow = min(first, span, key=lambda s: s.depth)
-        best[key] = replace(first, held=first.held and span.held, depth=shallow.depth, way=shallow.way)
-    return list(best.values())
+def _one_a_pair(spans: list[Span], rays: list[int]) -> list[Span]:
+    """Of several places between two faces the narrowest, with foot and ends as most rays saw them."""
+    pairs: dict[tuple[int, int], list[int]] = {}
+    for number, span in enumerate(spans):  # narrowest first
+        pairs.setdefault((min(span.faces), max(span.faces)), []).append(number)
+    found = []
+    for numbers in pairs.values():
+        seen = spans[max(numbers, key=lambda number: rays[number])]
+        found.append(replace(spans[numbers[0]], held=seen.held, depth=seen.depth, way=seen.way))
+    return found
 
 
-_Row = tuple[float, tuple[int, int], Floats, Floats]
+_Row = tuple[float, tuple[int, int], Floats, Floats, int]
 
 
 @dataclass(frozen=True)
@@ -187,18 +186,18 @@ def _walk(probe: _Probe, width: Floats, at: Floats, normal: Floats, way: Floats)
         if not len(going):
             break
         a, d, n, t = at[going], way[going], normal[going], width[going]
-        distance, across, _ = probe.look(a, d)
+        distance, _, met = probe.look(a, d)
         ahead = np.where(np.isfinite(distance), distance, 0.0)
         place = a + d * (ahead - np.minimum(t / 2, ahead / 2))[:, None]
         above, _, turned = probe.look(place, n)
         below, _, _ = probe.look(place, -n)
         thick = above + below > THICKER * t
-        rim = ~thick & ((across > ACROSS) | ~np.isfinite(distance))
+        rim = ~thick & (np.abs(np.einsum("ij,ij->i", met, n)) < SIDE)
         held[going[rim]] = False
         on = ~thick & ~rim
         going = going[on]
         # Along a curved wall: back to its middle, and on as it turns.
-        at[going] = place[on] + n[on] * ((above - below) / 2)[on, None]
+        at[going] = place[on] + n[on] * ((above[on] - below[on]) / 2)[:, None]
         normal[going] = np.where(np.einsum("ij,ij->i", turned[on], n[on])[:, None] > 0, turned[on], n[on])
         way[going] = unit(d[on] - np.einsum("ij,ij->i", d[on], normal[going])[:, None] * normal[going])
     return held
