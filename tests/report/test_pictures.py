@@ -10,7 +10,7 @@ from tests.assemblies import Placed, Product, write_assembly
 from tests.parts import block, bracket, cylinder, drill, pocket
 from tests.report.drawing import Drawn, coloured, drawn, drawn_solid, pixels
 from workers.report.pictures import HEIGHT, WIDTH, Painter
-from workers.report.views import DIRECTIONS, best_direction
+from workers.report.views import DIRECTIONS, Samples, best_direction
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_the_remarks_are_left_off_the_cover(tmp_path: Path) -> None:
 def test_each_side_of_a_block_is_looked_at_from_its_own_side(tmp_path: Path, face: int) -> None:
     part = drawn_solid(block(40.0, 30.0, 20.0), tmp_path)
     normal = part.scene.mesh.normals[part.scene.mesh.face == face][0]
-    towards, share = best_direction(part.scene, [face])
+    towards, share = best_direction(part.scene, Samples.of_faces(part.scene, [face]))
     assert towards @ normal > 0.3
     assert share == pytest.approx(1.0)
 

@@ -254,7 +254,8 @@ def _hex(colour: colors.Color) -> str:
 
 def _chip_markup(severity: str, text: str) -> str:
     ink = _hex(_INK) if severity == "minor" else "#ffffff"
-    return f'<font backColor="{COLOURS[severity]}" color="{ink}" size="8"><b> {fonts.markup(text)} </b></font>'
+    padded = f"{words.NBSP}{fonts.markup(text)}{words.NBSP}"
+    return f'<font backColor="{COLOURS[severity]}" color="{ink}" size="8"><b>{padded}</b></font>'
 
 
 def _chip(severity: str, text: str) -> Paragraph:

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from workers.cad.part import Floats, Ints
 from workers.report.render import NOTHING, Mask, Pixels, Shot, Singles, border_between, paint, shoot
 from workers.report.scene import Scene
-from workers.report.views import DIRECTIONS, View, best_direction, overview
+from workers.report.views import DIRECTIONS, Samples, View, are_seen, best_direction, overview
 
 Finding = dict[str, Any]
 
@@ -32,7 +32,9 @@ _LEAST_CLOSE_UP, _MOST_CLOSE_UP = 0.035, 0.20
 _WORTH_A_CLOSE_UP = 0.55
 # A finding of which less is seen from anywhere is shown through the part.
 _HIDDEN = 0.04
-_RING = 13
+_RING, _SMALL_RING = 13, 8
+# In an overview of many findings, those of fewer pixels have a ring.
+_OVERLOOKED = 14
 _FILLED = 0.93
 
 
@@ -64,19 +66,20 @@ class Painter:
 
     def all_of(self, findings: list[Finding]) -> Picture:
         """The whole part with all of the findings, from where most of them are seen."""
-        faces = sorted({face for finding in findings for face in _local_faces(self._scene, finding)})
-        towards, share = best_direction(self._scene, faces, None, None)
-        shot, _ = self._overview(towards)
-        picture = _picture([_image(paint(shot, self._coloured(findings), *self._edges(shot, findings)))])
+        samples = self._samples(findings)
+        towards, share = best_direction(self._scene, samples)
+        shot, view = self._overview(towards)
+        image = _image(paint(shot, self._coloured(findings), *self._edges(shot, findings)))
+        for finding in findings:
+            self._ring_if_small(image, view, finding)
+        picture = _picture([image])
         return picture if share > 0.98 else _with_note(picture, "Some of them are on the far side.")
 
     def one(self, finding: Finding) -> Picture:
         """The finding on the part, with a close-up beside it where it is small."""
         point, normal = _vector(finding.get("point")), _vector(finding.get("normal"))
         faces = finding["faces"]
-        edges = _sharp_edges(self._scene, finding)
-        along = _between(self._scene.edge_points[edges])
-        towards, share = best_direction(self._scene, faces, point, normal, along)
+        towards, share = best_direction(self._scene, self._samples([finding]), normal)
         shot, view = self._overview(towards)
         hidden = share < _HIDDEN and bool(faces)
         note = "It is inside of the part, or behind other faces, and shown through them." if hidden else ""
@@ -92,6 +95,31 @@ class Painter:
         _mark_frame(left, view, close, COLOURS[finding["severity"]])
         right = self._drawn(near, close, finding, hidden=hidden)
         return _with_note(_picture([left, right]), note)
+
+    def _samples(self, findings: list[Finding]) -> Samples:
+        """What has to be seen of the findings: their faces and where they were measured, or their edges."""
+        faces = sorted({face for finding in findings for face in _local_faces(self._scene, finding)})
+        samples = Samples.of_faces(self._scene, faces)
+        for finding in findings:
+            point, normal = _vector(finding.get("point")), _vector(finding.get("normal"))
+            if point is None or normal is None or not np.linalg.norm(normal) > 0:
+                continue
+            edges = _sharp_edges(self._scene, finding)
+            samples += Samples.of_points(
+                _between(self._scene.edge_points[edges]) if len(edges) else point[None], normal
+            )
+        return samples
+
+    def _ring_if_small(self, image: Image.Image, view: View, finding: Finding) -> None:
+        """A ring around a finding that would be overlooked, if it is on the near side."""
+        point, normal = _vector(finding.get("point")), _vector(finding.get("normal"))
+        shown = self._extent(finding, point)
+        if point is None or normal is None or shown is None or not finding["faces"]:
+            return
+        flat = view.project(shown)
+        reach = (flat.max(axis=0) - flat.min(axis=0)).max() * WIDTH / 2 / view.half[0]
+        if reach < _OVERLOOKED and are_seen(self._scene, Samples.of_points(point[None], normal), view.towards)[0]:
+            _mark_point(image, view, point, COLOURS[finding["severity"]], _SMALL_RING)
 
     def _overview(self, towards: Floats) -> tuple[Shot, View]:
         view = overview(self._scene, towards, ASPECT)
@@ -136,6 +164,8 @@ class Painter:
 
     def _close_up(self, view: View, finding: Finding, point: Floats | None) -> View | None:
         """The view of what was found; None if that is about all of the part."""
+        if not finding["faces"]:
+            return None  # its point is only the middle of the part
         shown = self._extent(finding, point)
         if shown is None:
             return None
@@ -191,11 +221,11 @@ def _fills(shot: Shot, faces: list[int]) -> bool:
     return bool(np.isin(shot.face, [*faces, NOTHING]).mean() > _FILLED)
 
 
-def _mark_point(image: Image.Image, view: View, point: Floats, colour: str) -> None:
+def _mark_point(image: Image.Image, view: View, point: Floats, colour: str, ring: int = _RING) -> None:
     """A ring around a point."""
     column, row = _pixel(view, point)
     draw = ImageDraw.Draw(image)
-    for radius, ink, width in ((_RING, "#ffffff", 5), (_RING - 1, colour, 3)):
+    for radius, ink, width in ((ring, "#ffffff", 4), (ring - 1, colour, 2)):
         draw.ellipse((column - radius, row - radius, column + radius, row + radius), outline=ink, width=width)
 
 

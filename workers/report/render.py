@@ -25,8 +25,8 @@ NOTHING = -1
 _INK = np.array([0.13, 0.16, 0.20], dtype=np.float32)
 _SHARP_INK, _SOFT_INK = 0.88, 0.28
 # From the eye: over the left shoulder, and a weaker one from the right below. With the ambient light, 1 at most.
-_LIGHTS = ((np.array([-0.45, 0.60, 0.66]), 0.40), (np.array([0.70, -0.35, 0.62]), 0.18))
-_AMBIENT = 0.50
+_LIGHTS = ((np.array([-0.45, 0.60, 0.66]), 0.36), (np.array([0.70, -0.35, 0.62]), 0.16))
+_AMBIENT = 0.55
 _SHARP = np.cos(np.radians(20.0))
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workers.cad.part import Floats
 from workers.report.scene import Scene
@@ -18,7 +19,7 @@ _ANGLES = (
 _FROM_BELOW = 0.75
 # How far from straight on a finding is looked at from its own normal, so that it does not look flat.
 _ASLANT = np.radians(28.0)
-_SAMPLES = 60
+_MOST_SAMPLES = 60
 
 
 @dataclass(frozen=True)
@@ -58,34 +59,64 @@ def overview(scene: Scene, towards: Floats, aspect: float) -> View:
     return view.on(scene.mesh.vertices, half_width, aspect)
 
 
-def best_direction(
-    scene: Scene,
-    faces: list[int],
-    point: Floats | None = None,
-    normal: Floats | None = None,
-    along: Floats | None = None,
-) -> tuple[Floats, float]:
-    """((3,) from where most of the faces, and the point, are seen; the share of it that is seen).
+@dataclass(frozen=True)
+class Samples:
+    """Points that are to be seen, with the outward normals there, and how much each counts."""
 
-    With `along`, (n, 3) points of an edge that has the same normal, only the edge has to be seen. Of equal directions
-    it is the first of DIRECTIONS. A share of 0 is of what is hidden from everywhere.
+    points: Floats  # (n, 3)
+    normals: Floats  # (n, 3)
+    weights: Floats  # (n,)
+
+    @classmethod
+    def of_faces(cls, scene: Scene, faces: list[int]) -> "Samples":
+        """The largest triangles of some faces."""
+        mesh = scene.mesh
+        chosen = np.flatnonzero(np.isin(mesh.face, faces))
+        chosen = chosen[np.argsort(-mesh.areas[chosen], kind="stable")[:_MOST_SAMPLES]]
+        return cls(mesh.centroids[chosen], mesh.normals[chosen], mesh.areas[chosen])
+
+    @classmethod
+    def of_points(cls, points: Floats, normal: Floats) -> "Samples":
+        """Points with one normal."""
+        return cls(points, np.tile(normal, (len(points), 1)), np.ones(len(points)))
+
+    def __add__(self, other: "Samples") -> "Samples":
+        """Both, each counting as much as the other."""
+        return Samples(
+            np.concatenate([self.points, other.points]),
+            np.concatenate([self.normals, other.normals]),
+            np.concatenate([self._shares, other._shares]),
+        )
+
+    @property
+    def _shares(self) -> Floats:
+        return np.asarray(self.weights / max(float(self.weights.sum()), 1e-12))
+
+
+def best_direction(scene: Scene, samples: Samples, normal: Floats | None = None) -> tuple[Floats, float]:
+    """((3,) from where most of the samples are seen; the share of them that is).
+
+    Besides DIRECTIONS, those aslant of `normal` are tried; of equal ones it is the first. A share of 0 is of what is
+    hidden from everywhere.
     """
-    if along is not None and len(along) and normal is not None:
-        points, normals, weights = along, np.tile(normal, (len(along), 1)), np.full(len(along), 1 / len(along))
-    else:
-        points, normals, weights = _samples(scene, faces, point, normal)
-    if not len(points):
+    if not len(samples.points):
         return DIRECTIONS[0], 1.0
+    weights = samples.weights / max(float(samples.weights.sum()), 1e-12)
     candidates = [*DIRECTIONS, *_aslant(normal)]
-    lifted = points + normals * scene.diagonal * 1e-5
     score, share = np.zeros(len(candidates)), np.zeros(len(candidates))
     for number, towards in enumerate(candidates):
-        facing = np.clip(normals @ towards, 0.0, 1.0)
-        seen = np.where(facing > 0.02, scene.rays.is_free(lifted, towards), False)
+        facing = np.clip(samples.normals @ towards, 0.0, 1.0)
+        seen = are_seen(scene, samples, towards)
         share[number] = (weights * seen).sum()
         score[number] = (weights * seen * (0.4 + 0.6 * facing)).sum() * (1.0 if towards[2] > 0 else _FROM_BELOW)
     best = int(np.argmax(np.round(score, 4)))
     return candidates[best], float(share[best])
+
+
+def are_seen(scene: Scene, samples: Samples, towards: Floats) -> NDArray[np.bool_]:
+    """(n,) whether each sample faces `towards`, and nothing is before it."""
+    lifted = samples.points + samples.normals * scene.diagonal * 1e-5
+    return np.asarray((samples.normals @ towards > 0.02) & scene.rays.is_free(lifted, towards))
 
 
 def _frame(towards: Floats, centre: Floats) -> View:
@@ -93,21 +124,6 @@ def _frame(towards: Floats, centre: Floats) -> View:
     right = np.cross(vertical, towards)
     right = right / np.linalg.norm(right)
     return View(towards, right, np.cross(towards, right), centre, (1.0, 1.0))
-
-
-def _samples(
-    scene: Scene, faces: list[int], point: Floats | None, normal: Floats | None
-) -> tuple[Floats, Floats, Floats]:
-    """((n, 3) points, (n, 3) outward normals, (n,) weights that add up to 1) of what is to be seen."""
-    mesh = scene.mesh
-    chosen = np.flatnonzero(np.isin(mesh.face, faces))
-    chosen = chosen[np.argsort(-mesh.areas[chosen], kind="stable")[:_SAMPLES]]
-    points, normals, weights = mesh.centroids[chosen], mesh.normals[chosen], mesh.areas[chosen]
-    if point is not None and normal is not None and np.linalg.norm(normal) > 0:
-        points, normals = np.vstack([points, point]), np.vstack([normals, normal])
-        # As much as all faces together: the point is where the finding was measured.
-        weights = np.append(weights, max(float(weights.sum()), 1.0))
-    return points, normals, weights / max(float(weights.sum()), 1e-12)
 
 
 def _aslant(normal: Floats | None) -> list[Floats]:

@@ -48,7 +48,7 @@ def limit(finding: dict[str, Any]) -> str:
     row = finding["limit"]
     if not row or row["value"] is None:
         return "–"
-    return f"{_COMPARISONS.get(row['comparison'], row['comparison'])} {amount(row['value'], row['unit'])}"
+    return f"{_COMPARISONS.get(row['comparison'], row['comparison'])}{NBSP}{amount(row['value'], row['unit'])}"
 
 
 def spaced(name: str) -> str:
