@@ -17,6 +17,8 @@ MOST_DIRECTIONS = 12
 # A direction counts as one if this share of the surface looks in it.
 LEAST_SHARE = 0.01
 SAME = 1 - 1e-6
+STEP = 1e-3  # normals closer than this in each coordinate are one
+PER_SIDE = 1000
 # What lies so near to the plate, as a share of the diagonal, lies on it.
 ON_PLATE = 1e-4
 FLAT_DOWN = 0.999
@@ -51,8 +53,10 @@ def orientations(
 
 def candidates(part: Part, mesh: Mesh) -> Floats:
     """(k, 3) ways up: flat faces laid down or turned up, and the part's own and principal directions."""
-    rounded = np.round(mesh.normals, 3) + 0.0
-    _, first, inverse = np.unique(rounded, axis=0, return_index=True, return_inverse=True)
+    # Three whole numbers in one: numpy sorts rows ten times as slowly.
+    steps = np.rint(mesh.normals / STEP).astype(np.int64) + PER_SIDE
+    key = (steps[:, 0] * (2 * PER_SIDE + 1) + steps[:, 1]) * (2 * PER_SIDE + 1) + steps[:, 2]
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     area = np.bincount(inverse.ravel(), weights=mesh.areas)
     order = np.lexsort((first, -np.round(area / area.sum(), 6)))
     order = order[area[order] > LEAST_SHARE * area.sum()][:MOST_DIRECTIONS]
@@ -66,15 +70,16 @@ def overhanging(part: Part, mesh: Mesh, up: Floats, support_angle: float) -> Boo
     """(t,) the triangles that slope less than the angle from horizontal, looking down, and do not lie on the plate."""
     if support_angle == 0:
         return np.zeros(len(mesh.triangles), dtype=bool)
-    down = -(mesh.normals @ up)
-    return np.asarray((down > np.cos(np.radians(support_angle)) + ON_THE_LIMIT) & ~on_plate(part, mesh, up))
+    over = -(mesh.normals @ up) > np.cos(np.radians(support_angle)) + ON_THE_LIMIT
+    return np.asarray(over & ~on_plate(part, mesh, up))
 
 
 def on_plate(part: Part, mesh: Mesh, up: Floats) -> Bools:
     """(t,) the triangles that lie flat on the plate."""
     heights = mesh.vertices @ up
-    low = heights[mesh.triangles].max(axis=1) < heights.min() + ON_PLATE * part.diagonal
-    return np.asarray(low & (mesh.normals @ up < -FLAT_DOWN))
+    lies = mesh.normals @ up < -FLAT_DOWN
+    lies[lies] = heights[mesh.triangles[lies]].max(axis=1) < heights.min() + ON_PLATE * part.diagonal
+    return np.asarray(lies)
 
 
 def _built(part: Part, mesh: Mesh, scene: RayScene, up: Floats, building: Building) -> Orientation:
