@@ -162,3 +162,25 @@ def countersink(diameter: float, depth: float, at: Vector) -> Solid:
     """A cone of 90° from `at`, on the upper skin, downwards."""
     end = diameter - 2 * depth
     return cone(end, diameter + 2.0, depth + 1.0, (at[0], at[1], at[2] - depth))
+
+
+def tabbed(relief: float = 0.0, depth: float = 0.0, thickness: float = 2.0, radius: float = 2.0) -> Solid:
+    """A plate of 100 × 60 mm with a flange of 40 mm amid its edge; reliefs beside it reach `depth` behind the edge."""
+    part = plate(100.0, 60.0, thickness)
+    if relief:
+        sides = (30.0 - relief, 70.0)
+        part = part.cut(*(block(relief, depth + 1.0, thickness + 2.0, (x, 60.0 - depth, -1.0)) for x in sides))
+    piece = flange(thickness, 40.0, 20.0, radius)
+    return part.join(piece.moved((70.0, 60.0 - 0.001, 0.0), degrees=90.0))
+
+
+def bridged(thickness: float = 1.0) -> Solid:
+    """A plate with a strap of 10 mm pressed out of it, 3 mm high, held at both ends."""
+    turn, rise = 45.0, 3.0
+    slope = (rise - 2 * (1.0 + thickness / 2) * (1 - math.cos(math.radians(turn)))) / math.sin(math.radians(turn))
+    bend, back = (turn, 1.0 + 0.0), (-turn, 1.0 + 0.0)
+    strap = Strip(thickness, 10.0, [10.0, bend, slope, back, 12.0, back, slope, bend, 10.0])
+    run = 32.0 + 4 * (1.0 + thickness / 2) * math.sin(math.radians(turn)) + 2 * slope * math.cos(math.radians(turn))
+    base = plate(run + 40.0, 60.0, thickness)
+    window = block(run - 20.0, 10.0, thickness + 2.0, (30.0, 25.0, -1.0))
+    return base.cut(window).join(strap.solid().moved((20.0, 25.0, 0.0)))

@@ -3,7 +3,7 @@
 import io
 from typing import Any
 
-from ezdxf import options, units
+from ezdxf import options, units  # type: ignore[attr-defined]  # options is public, but not said to be
 from ezdxf.filemanagement import new
 from ezdxf.layouts.layout import Modelspace
 
