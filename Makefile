@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .ONESHELL:
-.PHONY: help run test faults lint image-test conformance bench-dfm bench-scale bench-queue bench-stores bench-idle loadtest soak upgrade audit sbom clean
+.PHONY: help run test faults lint image-test conformance bench-dfm bench-fixes bench-scale bench-queue bench-stores bench-idle loadtest soak upgrade audit sbom clean
 
 STARTED := $(shell date +%s.%N)
 VENV := .venv
@@ -29,6 +29,7 @@ help:
 	@echo 'make bench-stores [ARGS=…]             what one write costs, with few and many tickets and models'
 	@echo 'make bench-idle [ARGS=…]               CPU and memory of the stack when nobody asks it for anything'
 	@echo 'make bench-dfm [PARTS=folder] [ARGS=…] reviews against the bare kernel, and against what is known of the parts'
+	@echo 'make bench-fixes [PARTS=folder] [ARGS=…] how many findings have a fix that is proven, and why others have none'
 	@echo 'make bench-scale [ARGS=…]              how the cost of a review grows, up to 10,000 faces'
 	@echo 'make loadtest [PARTS=folder] [ARGS=…]  latency under load against its targets, in one table; ARGS=--short'
 	@echo 'make soak [SECONDS=3600] [ARGS=…]      steady load: nothing may grow, nothing may fail'
@@ -97,6 +98,9 @@ $(INSTALLED_DEV): $(INSTALLED)
 
 bench-dfm: $(INSTALLED)
 	@$(PYTHON) -m loadtests.bench_dfm '$(or $(PARTS),samples)' $(ARGS)
+
+bench-fixes: $(INSTALLED)
+	@$(PYTHON) -m loadtests.bench_fixes '$(or $(PARTS),samples)' $(ARGS)
 
 bench-scale: $(INSTALLED)
 	@$(PYTHON) -m loadtests.bench_scale $(ARGS)

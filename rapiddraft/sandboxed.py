@@ -29,19 +29,23 @@ class SandboxedPart:
 
     def run(self, target: str, **payload: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         """What `target` makes of the part and the payload; ends the program with a plain reason if there is nothing."""
-        payload |= {"path": str(self.part.absolute()), "name": self.part.name}
         try:
-            with errors.status("start …") as status:
-                result: dict[str, Any] = self._sandbox.run(
-                    target, payload, self._allowed, on_stage=lambda stage: status.update(f"{stage} …")
-                )
-                return result
+            return self.attempt(target, **payload)
         except PartError as error:
             end(f"{self.part.name}: {error.detail}", error.advice)
         except ChildFailed as error:
             end(f"{self.part.name}: {error} (while: {error.stage})", error.traceback)
         except SandboxError as error:
             end(f"{self.part.name}: {error} (while: {error.stage})", "Check the part in the CAD system.")
+
+    def attempt(self, target: str, **payload: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+        """As `run`, but raises PartError or SandboxError; `payload` may name another file as `path`."""
+        payload = {"path": str(self.part.absolute()), "name": self.part.name} | payload
+        with errors.status("start …") as status:
+            result: dict[str, Any] = self._sandbox.run(
+                target, payload, self._allowed, on_stage=lambda stage: status.update(f"{stage} …")
+            )
+            return result
 
     def review(
         self,

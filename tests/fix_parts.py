@@ -21,7 +21,7 @@ class Tried:
     written: bytes | None
 
 
-def tried(solid: Solid, rule: str, number: int = 0, *, limits: str = "default", whole_group: bool = False) -> Tried:
+def tried(solid: Solid, rule: str, number: int = 0, *, limits: str = "default", together: bool = False) -> Tried:
     """The outcome for the finding of `rule` that the review lists at place `number`."""
     with TemporaryDirectory() as folder:
         path, output = Path(folder) / "part.step", Path(folder) / "fixed.step"
@@ -29,7 +29,7 @@ def tried(solid: Solid, rule: str, number: int = 0, *, limits: str = "default", 
         found = [f for f in review(path, "part.step", "cnc_milling", limits)["findings"] if f["rule"] == rule]
         assert found, f"the part has no finding of {rule}"
         payload = {"path": str(path), "name": "part.step", "process": "cnc_milling", "limits": limits}
-        payload |= {"finding": found[number]["id"], "output": str(output), "whole_group": whole_group}
+        payload |= {"finding": found[number]["id"], "output": str(output), "together": together}
         outcome = candidate_in_sandbox(payload, lambda _stage: None)
         if outcome["outcome"] != "cleared":
             return Tried(outcome, read_body(path), None, None)

@@ -37,6 +37,12 @@ def test_a_sharp_corner_gets_the_radius_that_its_depth_asks_for() -> None:
     assert change_of(fix) == pytest.approx(4.0**2 * (1 - math.pi / 4) * 12.0, rel=1e-6)
 
 
+def test_all_corners_of_a_pocket_are_rounded_together_where_that_is_asked_for() -> None:
+    fix = tried(BLOCK.cut(pocket(40.0, 30.0, 12.0, (50.0, 40.0, TOP))), "corner-radius", together=True)
+    assert len(cleared(fix)["cleared"]) == 4  # type: ignore[arg-type]
+    assert radii(fix, Surface.CYLINDER) == [4.0] * 4
+
+
 def test_a_tight_radius_is_raised() -> None:
     fix = tried(BLOCK.cut(pocket(40.0, 30.0, 12.0, (50.0, 40.0, TOP), corner=2.0)), "corner-radius")
     outcome = cleared(fix)

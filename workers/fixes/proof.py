@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -66,10 +66,13 @@ class _Proven:
     compared: Compared
 
 
-def try_fix(situation: Situation, finding: JsonObject, output: Path, review_again: ReviewAgain) -> Outcome:
+def try_fix(
+    situation: Situation, finding: JsonObject, output: Path, review_again: ReviewAgain, *, together: bool = False
+) -> Outcome:
     """Try the bounded edits of a finding, the least first, until one is proven; its STEP is written to `output`.
 
-    `review_again` reviews a STEP file with the configuration of the first review.
+    `review_again` reviews a STEP file with the configuration of the first review. With `together`, edits that are for
+    further findings as well (all corners of a pocket) go first.
     """
     recipe = RECIPES.get(finding["rule"])
     names = finding["id"], finding["rule"]
@@ -78,7 +81,7 @@ def try_fix(situation: Situation, finding: JsonObject, output: Path, review_agai
     attempts: list[Attempt] = []
     no_edit = ""
     try:
-        for candidate in recipe(situation, finding):
+        for candidate in _candidates(recipe(situation, finding), together):
             try:
                 proven = _proven(situation, finding, candidate, output, review_again)
             except (EditError, PartError) as error:
@@ -91,6 +94,23 @@ def try_fix(situation: Situation, finding: JsonObject, output: Path, review_agai
     if not attempts:
         return Outcome(NO_EDIT, *names, reason=no_edit or "no bounded edit was found for this place")
     return Outcome(REFUSED, *names, reason=attempts[-1].refused, attempts=attempts, volume_before=situation.body.volume)
+
+
+def _candidates(proposed: Iterator[Candidate], together: bool) -> Iterator[Candidate]:
+    """In the order in which they are to be tried."""
+    if not together:
+        yield from proposed
+        return
+    found: list[Candidate] = []
+    ended: NoEditError | None = None
+    try:
+        for candidate in proposed:
+            found.append(candidate)
+    except NoEditError as error:
+        ended = error
+    yield from sorted(found, key=lambda candidate: -len(candidate.clears_also))
+    if ended is not None:
+        raise ended
 
 
 def _cleared(

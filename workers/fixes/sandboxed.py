@@ -5,6 +5,7 @@ from typing import Any
 
 from workers.cad.edit.body import read_body
 from workers.cad.edit.errors import EditError
+from workers.cad.edit.soundness import unsound
 from workers.errors import PartError
 from workers.fixes import recipes
 from workers.fixes.proof import NO_EDIT, Outcome, try_fix
@@ -22,7 +23,8 @@ __all__ = ["candidate_in_sandbox", "recipes"]
 
 def candidate_in_sandbox(payload: dict[str, Any], report_stage: ReportStage) -> JsonObject:
     """Try to fix one finding. `payload` is as for a review, with the id of the `finding`, and where to write the STEP
-    as `output`; returns the outcome (docs/fixes.md). Raises PartError.
+    as `output`; with `together`, edits that are for more of the pocket's findings go first. Returns the outcome
+    (docs/fixes.md). Raises PartError.
     """
     check_unchanged(payload)
     report_stage("review")
@@ -50,7 +52,13 @@ def _outcome(payload: dict[str, Any], earlier: JsonObject, finding: JsonObject, 
         return Outcome(NO_EDIT, *names, reason="the file holds faces that belong to no solid")
     situation = Situation(body, earlier, _rules(payload, earlier["process"]))
     # Turned or milled: what it was reviewed for stays the same, whatever `auto` would make of the edited part.
-    return try_fix(situation, finding, output, lambda step: _review(payload, step, earlier["process"], None))
+    return try_fix(
+        situation,
+        finding,
+        output,
+        lambda step: _review(payload, step, earlier["process"], None),
+        together=bool(payload.get("together")),
+    )
 
 
 def _review(payload: dict[str, Any], path: Path, process: str, kept: KeptGeometry | None) -> JsonObject:
@@ -63,3 +71,14 @@ def _rules(payload: dict[str, Any], process: str) -> dict[str, Rule]:
     own = own_rules(payload)
     stock = material_named(payload.get("material"), own)
     return {rule.id: rule.for_material(stock) for rule in load_rules(process, own).rules}
+
+
+def sound_in_sandbox(payload: dict[str, Any], report_stage: ReportStage) -> JsonObject:
+    """Whether the STEP file at `path` is one valid, closed solid: `sound`, and the `reason` if it is not."""
+    check_unchanged(payload)
+    report_stage("check")
+    try:
+        reason = unsound(read_body(Path(payload["path"])))
+    except EditError as error:
+        reason = str(error)
+    return {"sound": reason is None, "reason": reason}

@@ -1,0 +1,142 @@
+"""`rapiddraft fix`: proven fixes for the findings of a part, one stacked on the other."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from rapiddraft.sandboxed import SandboxedPart, end, errors, sandboxed
+from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Process
+from server.settings import get_settings
+from workers.errors import PartError
+from workers.sandbox import SandboxError
+
+ALL_CLEARED, SOME_LEFT = 0, 1
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of one finding."""
+
+    finding: JsonObject
+    outcome: str
+    edit: str
+    reason: str
+
+
+def fix(
+    part: Annotated[Path, typer.Argument(help="Part to fix: a STEP file with one solid. It is not changed.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the fixed part, as STEP.")],
+    rule: Annotated[str | None, typer.Option(help="Fix the findings of this rule, such as corner-radius.")] = None,
+    finding: Annotated[str | None, typer.Option(help="Fix the finding with this id only.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Fix the findings of all rules.")] = False,
+    process: Annotated[Process, typer.Option(help="Manufacturing process.")] = DEFAULT_PROCESS,
+    limits: Annotated[LimitSet, typer.Option(help="Set of limits: default, mtk, or a shop's own.")] = DEFAULT_LIMITS,
+    material: Annotated[str | None, typer.Option(help="Material, such as aluminium-6061-t6; else metal.")] = None,
+    rules: Annotated[Path | None, typer.Option(help="A shop's own rules: a TOML file, or a folder of them.")] = None,
+) -> None:
+    """Fix what a bounded edit can fix, and write the result where each fix is proven.
+
+    An edit is kept if the solid stays valid, changes nowhere else, and is reviewed without the finding and without
+    a new one. Exit status: 0 all were cleared, 1 some were not, 2 nothing could be done.
+    """
+    if not (rule or finding or every):
+        end("Nothing is named that is to be fixed.", "Name a --rule, a --finding, or --all.")
+    _check_files(part, output)
+    own = str(rules or get_settings().rules_dir)
+    options = {"process": process, "limits": limits, "material": material, "rules": own}
+    with _workshop(part, options) as workshop:
+        tried = workshop.fix_all(lambda f: every or f["id"] == finding or (finding is None and f["rule"] == rule))
+        if finding is not None and not tried:
+            end(f"{part.name}: it has no finding {finding}.", "`rapiddraft review --json` lists the ids.")
+        Console().print(_table(tried) if tried else "No finding to fix.")
+        if workshop.fixed is not None:
+            _hand_out(workshop.fixed, output)
+        errors.print("Nothing was fixed, so nothing was written." if workshop.fixed is None else f"Wrote {output}.")
+    raise typer.Exit(SOME_LEFT if any(row.outcome != "cleared" for row in tried) else ALL_CLEARED)
+
+
+class _Workshop:
+    """Fixes findings one after the other, each in a sandbox child, on what the one before it left."""
+
+    def __init__(self, job: SandboxedPart, folder: Path, options: JsonObject) -> None:
+        self._job = job
+        self._folder = folder
+        self._options = options
+        self.fixed: Path | None = None  # the part with all fixes so far, once there is one
+
+    def fix_all(self, is_wanted: Callable[[JsonObject], bool]) -> list[Tried]:
+        """Try every wanted finding once; those that another's edit cleared are cleared by it."""
+        review = self._job.run("workers.review:review_in_sandbox", **self._options)
+        wanted = [finding for finding in review["findings"] if is_wanted(finding)]
+        rows: dict[str, Tried] = {}
+        for finding in wanted:
+            if finding["id"] in rows:
+                continue
+            outcome = self._try(finding)
+            rows[finding["id"]] = Tried(finding, outcome["outcome"], outcome["edit"], outcome["reason"])
+            with_it = {other["id"]: other for other in wanted if other["id"] in outcome["cleared"]}
+            rows |= {
+                number: Tried(other, "cleared", f"as {finding['id']}", "")
+                for number, other in with_it.items()
+                if number != finding["id"]
+            }
+        return [rows[finding["id"]] for finding in wanted]
+
+    def _try(self, finding: JsonObject) -> JsonObject:
+        output = self._folder / f"{finding['id']}.step"
+        payload = self._options | {"finding": finding["id"], "output": str(output)}
+        if self.fixed is not None:
+            payload["path"] = str(self.fixed)
+        try:
+            outcome = self._job.attempt("workers.fixes.sandboxed:candidate_in_sandbox", **payload)
+        except (PartError, SandboxError) as error:
+            return {"outcome": "refused", "reason": str(error), "edit": "", "cleared": []}
+        if outcome["outcome"] == "cleared":
+            self.fixed = output
+        return outcome
+
+
+@contextmanager
+def _workshop(part: Path, options: JsonObject) -> Iterator[_Workshop]:
+    with tempfile.TemporaryDirectory(prefix="rapiddraft-fix-") as folder, sandboxed(part) as job:
+        yield _Workshop(job, Path(folder), options)
+
+
+def _check_files(part: Path, output: Path) -> None:
+    if output.exists() and part.exists() and output.samefile(part):
+        end(f"{output}: this is the part itself, which is never written over.", "Name another file.")
+    if not output.absolute().parent.is_dir():
+        end(f"{output.absolute().parent}: there is no such folder.", "Make it, or name a file elsewhere.")
+
+
+def _hand_out(fixed: Path, output: Path) -> None:
+    """Put the file at `output`, whole or not at all."""
+    with tempfile.NamedTemporaryFile(dir=output.absolute().parent, prefix=f".{output.name}.", delete=False) as half:
+        try:
+            half.write(fixed.read_bytes())
+            half.flush()
+            os.fsync(half.fileno())
+            Path(half.name).chmod(0o644)
+            Path(half.name).replace(output)
+        except OSError as error:
+            Path(half.name).unlink(missing_ok=True)
+            end(f"{output}: {error.strerror}.", "Name a file that can be written.")
+
+
+def _table(tried: list[Tried]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("Finding", "Id", "Outcome", "Edit", "Reason"):
+        table.add_column(column)
+    for row in tried:
+        table.add_row(row.finding["rule"], row.finding["id"], row.outcome, row.edit, row.reason)
+    return table

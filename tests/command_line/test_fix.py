@@ -1,0 +1,83 @@
+"""`rapiddraft fix`: what it writes, what it prints, and its exit status."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from rapiddraft import cli
+from tests.engine.reviewing import Review, findings
+from tests.parts import block, pocket
+from workers.review import review
+from workers.sandbox import Sandbox
+
+Fix = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def fix() -> Iterator[Fix]:
+    """The command in this process, whose fork server stays from one call to the next."""
+    with mock.patch.object(Sandbox, "close"):
+        yield lambda *arguments: CliRunner().invoke(cli.app, ["fix", *map(str, arguments)])
+    Sandbox(["workers.preload"]).close()
+
+
+def reviewed(path: Path) -> Review:
+    return review(path, path.name, "cnc_milling", "default")
+
+
+@pytest.fixture(scope="module")
+def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pocket with four sharp corners, beside one that goes through and has no room for a larger radius."""
+    solid = block(100.0, 60.0, 40.0).cut(
+        pocket(30.0, 30.0, 9.0, (25.0, 30.0, 40.0)), pocket(12.0, 12.0, 50.0, (75.0, 30.0, 40.0), corner=5.0)
+    )
+    return solid.write_step(tmp_path_factory.mktemp("fix") / "part.step")
+
+
+def test_fixes_of_a_rule_are_stacked_and_what_is_left_is_told(fix: Fix, part: Path, tmp_path: Path) -> None:
+    before, output = part.read_bytes(), tmp_path / "fixed.step"
+    run = fix(part, "--rule", "corner-radius", "-o", output)
+    assert run.exit_code == 1, run.output
+    left = findings(reviewed(output), "corner-radius")
+    assert len(findings(reviewed(part), "corner-radius")) == 8
+    assert [finding["measured"]["value"] for finding in left] == [5.0] * 4
+    assert part.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["fixed.step"]
+
+
+def test_one_finding_alone_and_status_0_when_it_is_cleared(fix: Fix, part: Path, tmp_path: Path) -> None:
+    sharp = [f for f in findings(reviewed(part), "corner-radius") if f["measured"]["value"] == 0]
+    run = fix(part, "--finding", sharp[0]["id"], "-o", tmp_path / "fixed.step")
+    assert run.exit_code == 0, run.output
+    assert sharp[0]["id"] not in {finding["id"] for finding in reviewed(tmp_path / "fixed.step")["findings"]}
+
+
+def test_nothing_is_written_where_nothing_was_fixed(fix: Fix, part: Path, tmp_path: Path) -> None:
+    run = fix(part, "--rule", "pocket-deep", "-o", tmp_path / "fixed.step")
+    assert run.exit_code == 0, run.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_part_itself_is_never_written_over(fix: Fix, part: Path) -> None:
+    before = part.read_bytes()
+    assert fix(part, "--all", "-o", part).exit_code == 2
+    assert part.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--finding", "nosuchid"), ("--rule", "corner-radius", "-o", "no/such/folder/x")]
+)
+def test_bad_input_is_status_2(fix: Fix, part: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    output = () if "-o" in arguments else ("-o", tmp_path / "fixed.step")
+    assert fix(part, *arguments, *output).exit_code == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_no_part_is_status_2(fix: Fix, tmp_path: Path) -> None:
+    text = tmp_path / "part.step"
+    text.write_text("no part at all")
+    assert fix(text, "--all", "-o", tmp_path / "fixed.step").exit_code == 2
