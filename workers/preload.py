@@ -10,6 +10,7 @@ import networkx
 import numpy.ma  # numpy.unique imports it at its first use
 
 import workers.part_facts
+import workers.report.job
 import workers.review
 from workers.cad.binding import module, new_shape_map, static
 from workers.engine_versions import engine_versions

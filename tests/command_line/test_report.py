@@ -1,29 +1,49 @@
-"""`rapiddraft report`, run as its users run it."""
+"""`rapiddraft report`, in this process, so that the kernel is loaded once for all."""
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
-from tests.command_line.test_review import SAMPLE, rapiddraft
+from rapiddraft import cli
+from tests.command_line.test_review import SAMPLE
+from workers.sandbox import Sandbox
+
+Report = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def report() -> Iterator[Report]:
+    """The command, whose fork server stays from one call to the next."""
+
+    def run(*arguments: str | Path) -> Result:
+        return CliRunner().invoke(cli.app, ["report", *map(str, arguments)])
+
+    with mock.patch.object(Sandbox, "close"):
+        yield run
+    Sandbox(["workers.preload"]).close()
 
 
 @pytest.mark.parametrize(
     ("name", "start"),
     [("r.pdf", b"%PDF-"), ("R.HTML", b"<!doctype html>"), ("r.csv", b"\xef\xbb\xbfid,"), ("r.sarif", b"{")],
 )
-def test_the_name_says_what_kind_of_report(tmp_path: Path, name: str, start: bytes) -> None:
-    run = rapiddraft("report", SAMPLE, "-o", tmp_path / name)
-    assert run.returncode == 0, run.stderr
+def test_the_name_says_what_kind_of_report(report: Report, tmp_path: Path, name: str, start: bytes) -> None:
+    run = report(SAMPLE, "-o", tmp_path / name)
+    assert run.exit_code == 0, run.stderr
     content = (tmp_path / name).read_bytes()
     assert content.startswith(start)
     assert f"{len(content):,} bytes" in run.stdout
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def test_limits_and_material_are_those_asked_for(tmp_path: Path) -> None:
-    run = rapiddraft("report", SAMPLE, "-o", tmp_path / "r.sarif", "--limits", "mtk", "--material", "abs")
-    assert run.returncode == 0, run.stderr
+def test_limits_and_material_are_those_asked_for(report: Report, tmp_path: Path) -> None:
+    run = report(SAMPLE, "-o", tmp_path / "r.sarif", "--limits", "mtk", "--material", "abs")
+    assert run.exit_code == 0, run.stderr
     [log] = json.loads((tmp_path / "r.sarif").read_text("utf-8"))["runs"]
     assert (log["properties"]["limits"], log["properties"]["material"]["id"]) == ("mtk", "abs")
 
@@ -36,11 +56,13 @@ def test_limits_and_material_are_those_asked_for(tmp_path: Path) -> None:
         (Path("nowhere.step"), "r.pdf", "No such file"),
     ],
 )
-def test_what_cannot_be_written_leaves_what_was_there(tmp_path: Path, part: Path, name: str, reason: str) -> None:
+def test_what_cannot_be_written_leaves_what_was_there(
+    report: Report, tmp_path: Path, part: Path, name: str, reason: str
+) -> None:
     before = tmp_path / Path(name).name
     before.write_text("before")
-    run = rapiddraft("report", part, "-o", tmp_path / name)
-    assert run.returncode == 2
+    run = report(part, "-o", tmp_path / name)
+    assert run.exit_code == 2
     assert reason in run.stderr
     assert before.read_text() == "before"
     assert list(tmp_path.iterdir()) == [before]
