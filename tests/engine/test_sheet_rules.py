@@ -44,6 +44,19 @@ def near_bend(distance: float) -> Solid:
     return angle().solid().cut(punch(6.0, (50.0 - 3.0 - distance, 30.0, 1.0)))
 
 
+def sunk_near_bend(distance: float) -> Solid:
+    """An angle with a countersunk hole whose rim, 6 mm wide, is so far from where the bend begins."""
+    x = 50.0 - 3.0 - distance
+    return angle().solid().cut(punch(4.0, (x, 30.0, 1.0)), countersink(6.0, 1.0, (x, 30.0, T)))
+
+
+def hole_on_bend() -> Solid:
+    """A hole of 6 mm amid a bend of 45° about 8 mm, 6.6 mm wide in the flat, along its bisector."""
+    half = math.radians(22.5)
+    x, z = 50.0 + 9.0 * math.sin(half), 10.0 - 9.0 * math.cos(half)
+    return angle(45.0, 8.0).solid().cut(punch(6.0, (x, 30.0, z), (math.sin(half), 0.0, -math.cos(half))))
+
+
 def curled(radius: float) -> Solid:
     return Strip(1.0, 40.0, [60.0, (270.0, radius)]).solid()
 
@@ -61,6 +74,8 @@ DEFECTS: list[tuple[str, Solid, float, float | None, str]] = [
     ("flange-length", Strip(2.0, 40.0, [50.0, (90.0, 2.0), 3.0]).solid(), 7.0, 8.0, "critical"),
     ("hole-to-bend", near_bend(5.0), 5.0, 6.0, "major"),
     ("hole-to-bend", near_bend(-1.0), 0.0, 6.0, "major"),
+    ("hole-to-bend", hole_on_bend(), 0.0, 12.0, "major"),
+    ("countersink-to-bend", sunk_near_bend(5.0), 5.0, 6.0, "minor"),
     ("hole-to-edge", punched((6.0, 6.0, 30.0)), 3.0, 4.0, "minor"),
     ("hole-to-hole", punched((6.0, 40.0, 30.0), (6.0, 49.0, 30.0)), 3.0, 4.0, "minor"),
     ("hole-size-sheet", punched((1.5, 50.0, 30.0)), 1.5, 2.0, "major"),

@@ -60,8 +60,9 @@ def _wider(value: float, size: str, sign: str) -> ChangeTo:
 def opening_to_bend(subject: Subject, rule: Rule) -> list[Measurement]:
     """Distance in mm, in the flat, from each opening to where the nearest bend begins, 0 if it reaches into it.
 
-    Openings that run right across a bend interrupt it and do not count, nor does what lies beyond its ends. Details:
-    `thickness`, and `thickness_and_half_radius`, of which 2 are two thicknesses and the radius.
+    Openings that run right across a bend, by a thickness on either side, interrupt it and do not count, nor does what
+    lies beyond its ends. Details: `thickness`, and `thickness_and_half_radius`, of which 2 are two thicknesses and the
+    radius.
     """
     laid = laid_flat(subject)
     return _to_bends(subject, laid, rule, [opening for opening in laid.openings if opening.faces])
@@ -112,7 +113,8 @@ def _to_bend(laid: Laid, opening: Opening, one: Beyond, most: float) -> float | 
     if distance < TOUCHING:
         begins, ends = _span(zone, one.outwards)
         before, after = _span(rim, one.outwards)
-        return None if before < begins + TOUCHING and after > ends - TOUCHING else 0.0
+        beyond = laid.sheet.thickness - TOUCHING
+        return None if before < begins - beyond and after > ends + beyond else 0.0
     return distance if laid.through_material(opening.shape, zone) else None
 
 
