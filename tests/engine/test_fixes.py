@@ -129,6 +129,14 @@ def test_a_rounded_outer_edge_becomes_a_chamfer() -> None:
     assert change_of(fix) == pytest.approx(-(9.0 / 2 - 9.0 * (1 - math.pi / 4)) * 100.0, rel=1e-6)
 
 
+def test_roundings_that_meet_at_mitred_corners_are_replaced_together() -> None:
+    fix = tried(BLOCK.round_edges_at_height(2.0, TOP), "edge-external-fillet")
+    cleared(fix)
+    assert fix.after is not None
+    assert not radii(fix, Surface.CYLINDER)
+    assert len(fix.after.faces.kind) == 6 + 4
+
+
 def test_an_odd_floor_radius_goes_to_a_standard_one_all_around() -> None:
     fix = tried(
         BLOCK.cut(pocket(40.0, 30.0, 12.0, (50.0, 40.0, TOP), corner=5.0, floor=1.3)), "floor-fillet-nonstandard"

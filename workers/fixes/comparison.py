@@ -88,7 +88,7 @@ def _old_faces(before: Body, after: Body) -> list[set[int]]:
     new_low, new_high = face_boxes(after)
     found = []
     for face in range(len(after.areas)):
-        same = _same_surface(before, after, face)
+        same = same_surface(before, after, face)
         overlap = np.all((old_low <= new_high[face] + SAME_MM) & (old_high >= new_low[face] - SAME_MM), axis=1)
         found.append(set(np.flatnonzero(same & overlap).tolist()))
     left = np.array(sorted(set(range(len(before.areas))) - set().union(*found)), dtype=int)
@@ -115,7 +115,7 @@ def _moved(before: Body, after: Body, face: int, left: NDArray[np.int64]) -> set
     return {int(left[min(near, key=lambda n: abs(shift[n]))])} if len(near) else set()
 
 
-def _same_surface(before: Body, after: Body, face: int) -> NDArray[np.bool_]:
+def same_surface(before: Body, after: Body, face: int) -> NDArray[np.bool_]:
     """(n,) whether each face of `before` lies on the surface of a face of `after`."""
     old, new = before.faces, after.faces
     kind = new.kind[face]

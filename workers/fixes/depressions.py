@@ -34,9 +34,25 @@ def new_edges(before: Body, after: Body, box: Box, bend: Bend) -> list[int]:
 
 
 def _was_there(before: Body, after: Body, edge: int) -> bool:
-    gaps = np.linalg.norm(before.edges.middle - after.edges.middle[edge], axis=1)
-    lengths = np.abs(before.edges.length - after.edges.length[edge])
-    return bool(np.any((gaps < SAME_MM) & (lengths < SAME_MM) & (before.edges.bend == after.edges.bend[edge])))
+    """Whether an edge, or a part of it from which it has grown, was there before."""
+    middles = before.edges.middle[before.edges.bend == after.edges.bend[edge]]
+    return bool(np.any(_gaps_to(after, edge, middles) < SAME_MM))
+
+
+def _gaps_to(body: Body, edge: int, points: Floats) -> Floats:
+    """(n,) mm from each point to an edge; to the middle of one that is neither a line nor an arc."""
+    edges = body.edges
+    if edges.kind[edge] == Curve.LINE:
+        span = edges.end[edge] - edges.start[edge]
+        along = np.clip((points - edges.start[edge]) @ span / max(float(span @ span), 1e-12), 0, 1)
+        return np.asarray(np.linalg.norm(points - edges.start[edge] - along[:, None] * span, axis=1))
+    if edges.kind[edge] != Curve.CIRCLE:
+        return np.asarray(np.linalg.norm(points - edges.middle[edge], axis=1))
+    radius, half = edges.radius[edge], edges.length[edge] / (2 * edges.radius[edge])
+    outward, ahead = (edges.middle[edge] - edges.centre[edge]) / radius, edges.tangent[edge]
+    offset = points - edges.centre[edge]
+    angle = np.clip(np.arctan2(offset @ ahead, offset @ outward), -half, half)[:, None]
+    return np.asarray(np.linalg.norm(offset - radius * (np.cos(angle) * outward + np.sin(angle) * ahead), axis=1))
 
 
 def is_upright(body: Body, edge: int, direction: Floats) -> bool:
