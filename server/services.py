@@ -17,6 +17,7 @@ from server.observability import tracing
 from server.settings import Settings
 from server.stores import leftovers
 from server.stores.analysis_runs import AnalysisRuns
+from server.stores.dfm_candidate_session_store import CandidateSessions
 from server.stores.dfm_review_jobs import ReviewJobs
 from server.stores.model_store import ModelStore
 from server.stores.part_facts import PartFactsStore
@@ -56,6 +57,7 @@ class Services:
         self.models = ModelStore(self.data)
         self.jobs = ReviewJobs(self.data)
         self.runs = AnalysisRuns(self.data, settings.cache_mb)
+        self.candidate_sessions = CandidateSessions(self.data, self.runs)
         self.part_facts = PartFactsStore(self.data)
         self.reports = Reports(self.data)
         self.reviews = ReviewStore(self.data)

@@ -18,6 +18,7 @@ class KindOfJob:
 JOB_KINDS: Mapping[JobKind, KindOfJob] = {
     "review": KindOfJob("workers.review:review_in_sandbox", "run_review", 0),
     "report": KindOfJob("workers.report.job:report_in_sandbox", "run_report", 5),
+    "candidate": KindOfJob("workers.fixes.sandboxed:candidate_in_sandbox", "run_candidate", 5),
     # Mostly measured before anybody asks for them, so they can wait for what somebody asked for.
     "part_facts": KindOfJob("workers.part_facts:part_facts_in_sandbox", "run_part_facts", 10),
 }

@@ -81,6 +81,7 @@ _STATUS = {
     "queue_full": 429,
     "model_removed": 404,
     "rules_not_usable": 503,
+    "session_changed": 409,
 }
 
 

@@ -25,6 +25,10 @@ TAGS = [
         "name": "reviews",
         "description": "What is hard or impossible to make about a part, and what to change.",
     },
+    {
+        "name": "candidates",
+        "description": "Edits that clear findings, proven one by one, and what was decided about each.",
+    },
     {"name": "part facts", "description": "What was measured of a part: sizes, walls, gaps, radii, reach."},
     {"name": "jobs", "description": "Reviews and measurements on their way."},
     {"name": "tickets", "description": "What people have to say about a part."},

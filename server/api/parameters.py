@@ -41,6 +41,8 @@ JobId = Annotated[str, Path(pattern=ULID, description="Id of the job.")]
 RunId = Annotated[str, Path(pattern=ULID, description="Id of the analysis run.")]
 DesignReviewId = Annotated[str, Path(pattern=ULID, description="Id of the design review.")]
 ItemId = Annotated[str, Path(pattern=ULID, description="Id of the checklist item.")]
+CandidateSessionId = Annotated[str, Path(pattern=ULID, description="Id of the candidate session.")]
+CandidateId = Annotated[str, Path(pattern=ULID, description="Id of the candidate.")]
 TicketId = Annotated[str, Path(pattern=ULID, description="Id of the ticket.")]
 
 Limit = Annotated[int, Query(ge=1, le=200, description="Most items to return.")]

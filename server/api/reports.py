@@ -1,16 +1,15 @@
 """Reports on analysis runs: a review to hand on."""
 
 import logging
-import re
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
+from server.api.file_names import named_after
 from server.api.job_answers import accepted, is_about_the_part, job_headers, problem_of, problem_of_queue, wait_for
 from server.api.openapi import needs_token
 from server.api.parameters import IdentityDep, ModelId, RequestIdDep, RunId, ServicesDep
@@ -225,13 +224,6 @@ def _headers(services: Services, model_id: str, run_id: str, kind: str, *, inlin
     return {
         "ETag": f'"{run_id}-{kind}"',
         "Cache-Control": "private, max-age=31536000, immutable",
-        "Content-Disposition": f"{'inline' if inline else 'attachment'}; {_file_name(name, kind)}",
+        "Content-Disposition": f"{'inline' if inline else 'attachment'}; {named_after(name, f'-review.{kind}')}",
         "Link": f'</api/models/{model_id}/analysis-runs/{run_id}>; rel="describes"',
     }
-
-
-def _file_name(part: str, kind: str) -> str:
-    """The parameters of Content-Disposition (RFC 6266) that name a file after the part."""
-    stem = re.sub(r'[\x00-\x1f\x7f/\\:*?"<>|]+', "_", part.rpartition(".")[0] or part).strip(". ")[:100] or "part"
-    plain = re.sub(r"[^A-Za-z0-9 ._-]+", "_", stem)
-    return f"filename=\"{plain}-review.{kind}\"; filename*=UTF-8''{quote(stem, safe='')}-review.{kind}"

@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 PART_FACTS = "part-facts"
 
-JobKind = Literal["review", "part_facts", "report"]
+JobKind = Literal["review", "part_facts", "report", "candidate"]
 
 
 class JobState(StrEnum):
@@ -109,8 +109,11 @@ class Job(BaseModel):
     """A review that was asked for, and what became of it."""
 
     id: str = Field(description="ULID; the run that the job leads to has the same one.")
-    kind: JobKind = Field("review", description="A review, only the part's facts, or the report of a review.")
-    about: str | None = Field(None, description="The run that is reported, for a report.")
+    kind: JobKind = Field(
+        "review", description="A review, only the part's facts, the report of a review, or an edit for a finding."
+    )
+    about: str | None = Field(None, description="The run that is reported, or the candidate session of an edit.")
+    finding: str | None = Field(None, description="The finding that is to be cleared, for an edit.")
     model_id: str
     process: Process
     limits: LimitSet
@@ -182,6 +185,7 @@ class ReviewJobs:
         material: Material | None = None,
         kind: JobKind = "review",
         about: str | None = None,
+        finding: str | None = None,
         shares: Callable[[Job], bool] = lambda latest: not latest.state.is_final,
         check: Callable[[Job], None] = lambda _new: None,
     ) -> tuple[Job, bool]:
@@ -192,7 +196,7 @@ class ReviewJobs:
         """
         with self._in_flight(model_id) as in_flight:
             job = _new_job(model_id, process, limits, material, request_id=request_id, identity=identity)
-            job = job.model_copy(update={"kind": kind, "about": about})
+            job = job.model_copy(update={"kind": kind, "about": about, "finding": finding})
             latest = self._named(in_flight, _configuration(job))
             if latest is not None and shares(latest):
                 return latest, False

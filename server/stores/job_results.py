@@ -1,4 +1,4 @@
-"""What a job leads to, by its kind, and whether it is kept already: a run, part facts, the report of a run."""
+"""What a job leads to, by its kind, and whether it is kept already: a run, part facts, a report, a candidate."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from server.data_folder import DataFolder
 from server.ids import new_id
 from server.stores.analysis_runs import AnalysisRuns
+from server.stores.candidate_results import CandidateResult
+from server.stores.dfm_candidate_session_store import CandidateSessions
 from server.stores.dfm_review_jobs import Job, JobKind
 from server.stores.errors import AlreadyExistsError, DamagedDocumentError, NotFoundError
 from server.stores.part_facts import PartFactsStore
@@ -39,6 +41,7 @@ class JobResults:
             "review": _Review(runs),
             "part_facts": _PartFacts(PartFactsStore(data)),
             "report": _Report(runs, Reports(data)),
+            "candidate": CandidateResult(CandidateSessions(data, runs)),
         }
 
     @contextmanager

@@ -10,6 +10,7 @@ from server._atomic_json import LockTimeoutError, with_file_lock
 from server.data_folder import DataFolder
 from server.ids import is_id
 from server.stores import activity_log
+from server.stores.dfm_candidate_session_store import sweep_unnamed
 from server.stores.model_documents import recover
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def sweep(data: DataFolder, older_than_seconds: float = OLD_SECONDS) -> int:
 
 
 def _sweep(data: DataFolder, before: float) -> int:
-    count = 0
+    count = sweep_unnamed(data, before)
     for path in _leftovers(data):
         try:
             if path.lstat().st_mtime >= before:

@@ -15,7 +15,8 @@ from server.stores.analysis_runs import RUN_KIND
 from server.stores.checklists import CHECKLIST_KIND
 from server.stores.checklists import DOCUMENT as CHECKLIST
 from server.stores.design_reviews import DESIGN_REVIEW_KIND
-from server.stores.dfm_candidate_session_store import CANDIDATE_SESSION_KIND
+from server.stores.dfm_candidate_session_store import CANDIDATE_SESSION_KIND, files_of, sha256_of
+from server.stores.dfm_candidate_session_store import FOLDER as CANDIDATE_SESSIONS
 from server.stores.dfm_review_jobs import JOB_KIND
 from server.stores.documents import Kind, Stored, read_stored
 from server.stores.errors import DamagedDocumentError, NewerDocumentError
@@ -34,7 +35,7 @@ _FOLDERS: dict[str, Kind[Any]] = {
     "runs": RUN_KIND,
     "tickets": TICKET_KIND,
     "design-reviews": DESIGN_REVIEW_KIND,
-    "candidate-sessions": CANDIDATE_SESSION_KIND,
+    CANDIDATE_SESSIONS: CANDIDATE_SESSION_KIND,
 }
 
 
@@ -123,7 +124,23 @@ def _look_at(data: DataFolder, model_id: str) -> Checked:
     checked.findings += chain.torn(is_told_of=any(finding.bad for finding in told)) + told
     if MODEL in there and not _is_part(folder / "part.step", there[MODEL].content.get("sha256")):
         checked.findings.append(Finding(_name(data, folder / "part.step"), "its bytes are not those uploaded"))
+    for session_id in ids_in(folder / CANDIDATE_SESSIONS):
+        checked.findings += _files_of_session(data, folder / CANDIDATE_SESSIONS / session_id)
     return checked
+
+
+def _files_of_session(data: DataFolder, folder: Path) -> Iterator[Finding]:
+    """Parts and reviews of candidates, against what their session says. A session that cannot be read is told of."""
+    try:
+        named = files_of(CANDIDATE_SESSION_KIND.read(folder.with_name(f"{folder.name}.json")).content)
+    except (FileNotFoundError, DamagedDocumentError, NewerDocumentError):
+        return
+    there = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    for name, sha256 in named.items():
+        if name not in there or sha256_of(folder / name) != sha256:
+            yield Finding(_name(data, folder / name), "its bytes are not those of the candidate")
+    for name in sorted(there - named.keys()):
+        yield Finding(_name(data, folder / name), "no candidate session names it", bad=False)
 
 
 class _Chain:

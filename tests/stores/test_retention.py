@@ -166,7 +166,8 @@ def test_what_is_named_stays(data: DataFolder) -> None:
     in_ticket, in_session, in_flight, running = (make_run(data, model_id, age) for age in (40, 39, 38, 37))
     ticket = ReviewStore(data).create_ticket(model_id, title="t", text="t", author="ann", run_id=in_ticket).content
     ReviewStore(data).design_reviews.create(model_id, title="r", author="ann", participants=[], ticket_ids=[ticket.id])
-    CandidateSessions(data).create(model_id, run_id=in_session, candidates=[], author="ann")
+    runs = AnalysisRuns(data)
+    CandidateSessions(data, runs).create(model_id, runs.get(model_id, in_session), author="ann")
     write_json_atomic(data.model(model_id) / "jobs-in-flight.json", {"a/b": in_flight})
     make_job(data, model_id, 37, JobState.RUNNING, id_=running)
     gone, latest = make_run(data, model_id, 36), make_run(data, model_id, 35)
@@ -345,8 +346,9 @@ def make_past(data: DataFolder, model_id: str, reviews: list[Past]) -> None:
             make_run(data, model_id, past.age, limits=past.limits, id_=past.id)
         if past.in_ticket:
             ReviewStore(data).create_ticket(model_id, title="t", text="t", author="ann", run_id=past.id)
-        if past.in_session:
-            CandidateSessions(data).create(model_id, run_id=past.id, candidates=[], author="ann")
+        if past.in_session and past.has_run:
+            runs = AnalysisRuns(data)
+            CandidateSessions(data, runs).create(model_id, runs.get(model_id, past.id), author="ann")
         if past.in_flight:
             in_flight[str(number)] = past.id
     write_json_atomic(data.model(model_id) / "jobs-in-flight.json", in_flight)
