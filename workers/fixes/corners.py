@@ -7,7 +7,7 @@ import numpy as np
 from workers.cad.edit.blends import rounded, without_faces
 from workers.cad.edit.body import SAME_MM, Body
 from workers.cad.edit.errors import EditError
-from workers.cad.part import Bend, Floats
+from workers.cad.part import Bend, Floats, Surface
 from workers.fixes.candidate import ADDS, Box, Candidate
 from workers.fixes.depressions import edges_near, is_upright, new_edges, raised, rounded_in_turn
 from workers.fixes.registry import NoEditError, recipe
@@ -204,11 +204,12 @@ def _room(situation: Situation, corners: list[JsonObject]) -> float:
             return float("inf")
         (edge,) = corner["edges"]
         between = np.pi - np.radians(abs(float(body.edges.angle[edge])))
-        for wall in corner["faces"]:
+        for wall in (face for face in corner["faces"] if body.faces.kind[face] == Surface.PLANE):
             across = np.cross(body.faces.axis[wall], body.edges.tangent[edge])
             low, high = body.extent([wall], across)
             takes.setdefault(wall, []).append((1 / np.tan(between / 2), high - low))
-    return min(lengths[0][1] / sum(share for share, _ in lengths) for lengths in takes.values())
+    rooms = (lengths[0][1] / sum(share for share, _ in lengths) for lengths in takes.values())
+    return min(rooms, default=float("inf"))
 
 
 def _stock_radius(situation: Situation, radius: float) -> list[float]:
