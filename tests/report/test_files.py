@@ -179,6 +179,12 @@ def test_a_part_without_findings_has_a_report(tmp_path: Path) -> None:
     assert "Nothing was found" in text_of(pdf(sound))[0]
 
 
+def test_a_point_is_no_size(report: Report) -> None:
+    facts = {name: value for name, value, _, _ in report.facts}
+    assert facts["bounding box"].replace("\N{NO-BREAK SPACE}", " ") == "120 × 80 × 30 mm"
+    assert facts["centre of mass"].startswith("(")
+
+
 def test_an_assembly_has_a_report(tmp_path: Path) -> None:
     pin = Product("pin", cylinder(2.0, 60.0, (0.0, 0.0, 0.0)))
     plate = Product("plate", block(80.0, 40.0, 0.3))

@@ -133,7 +133,7 @@ def content(review: Review, painter: Painter, about: dict[str, str], tell: Calla
         name=review["part"]["name"],
         process=process_name(review["process"]),
         verdict=summary["verdict"],
-        score="–" if summary.get("score") is None else words.number(summary["score"]),
+        score="no score" if summary.get("score") is None else f"score {words.number(summary['score'])} of 100",
         counts={severity: summary["counts"].get(severity, 0) for severity in SEVERITIES},
         cover=cover,
         head=_head(review),
@@ -242,7 +242,11 @@ def _material(material: dict[str, Any] | None) -> str:
 
 
 def _fact(name: str, fact: dict[str, Any]) -> tuple[str, str, str, str]:
-    return words.spaced(name), words.amount(fact["value"], fact["unit"]), words.spaced(fact["state"]), fact["method"]
+    value = fact["value"]
+    printed = words.amount(value, fact["unit"])
+    if isinstance(value, list) and len(value) == 3 and "box" not in name and all(isinstance(x, float) for x in value):
+        printed = words.amount(f"({words.place(value)})", fact["unit"])
+    return words.spaced(name), printed, words.spaced(fact["state"]), fact["method"]
 
 
 def _further(review: Review) -> list[Further]:

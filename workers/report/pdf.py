@@ -130,7 +130,7 @@ def _foot(report: Report) -> str:
 def _cover(report: Report) -> list[Flowable]:
     verdict = Paragraph(
         f"<b>{fonts.markup(report.verdict.capitalize())}</b>"
-        f'<font color="{_hex(_DIM)}">  ·  score {fonts.markup(report.score)} of 100</font>',
+        f'<font color="{_hex(_DIM)}">  ·  {fonts.markup(report.score)}</font>',
         _VERDICT,
     )
     chips = [
