@@ -79,7 +79,7 @@ def snap_fit(depth: float, at: float = 8.0) -> Solid:
     """The box with a ledge that sticks `depth` out of the wall at +x, inwards: a lifter along -x frees it."""
     reach = LENGTH / 2 + HEIGHT * math.tan(math.radians(DRAFT)) - 0.5
     inside = LENGTH / 2 - WALL
-    return box().join(block(reach - inside + depth, 10.0, 3.0, (inside - depth, -5.0, at)))
+    return box().join(block(reach - inside + depth, 10.0, 1.2, (inside - depth, -5.0, at)))
 
 
 def windowed(height: float = 4.0, width: float = 8.0) -> Solid:
@@ -92,7 +92,7 @@ def heaped(size: float) -> Solid:
     return box().join(block(size, size, size, (-size / 2, -size / 2, 0.0)).round_edges(0.3, UP))
 
 
-def grooved_rod() -> Solid:
+def grooved_cup() -> Solid:
     """A cup with a groove around its outside: two sliders."""
     cup = cone(40.0, 44.0, 30.0, (0.0, 0.0, 0.0)).cut(cone(35.0, 39.0, 28.1, (0.0, 0.0, 2.0)))
     return cup.cut(cylinder(80.0, 3.0, (0.0, 0.0, 15.0)).cut(cylinder(41.0, 3.0, (0.0, 0.0, 15.0))))

@@ -29,11 +29,12 @@ class Depths:
 
     def touched(self, middle: Floats, radius: float) -> tuple[list[int], Floats, Floats]:
         """(faces within `radius` of `middle`, the nearest point of the surface, the outward normal there)."""
-        triangle, nearest = self._nearest(middle[None])
-        distance = np.linalg.norm(nearest[0] - middle, axis=1)
+        corners = self._mesh.vertices[self._mesh.triangles]
+        nearest = closest_point(corners, np.tile(middle, (len(corners), 1)))
+        distance = np.linalg.norm(nearest - middle, axis=1)
         first = int(np.round(distance, 6).argmin())
-        faces = np.unique(self._mesh.face[triangle[0][distance <= radius]]).tolist()
-        return faces, nearest[0, first], self._mesh.normals[triangle[0, first]]
+        faces = [int(face) for face in np.unique(self._mesh.face[distance <= radius])]
+        return faces, nearest[first], self._mesh.normals[first]
 
     def _nearest(self, points: Floats) -> tuple[Ints, Floats]:
         """((n, k) triangle met along each direction, -1 for none, (n, k, 3) its nearest point)."""

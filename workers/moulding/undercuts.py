@@ -33,7 +33,7 @@ class SideAction:
     travel: float  # mm that it can move before it meets the part; the part's diagonal where nothing stands in its way
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MouldUndercut:
     """Hidden regions that hang together."""
 
@@ -48,10 +48,37 @@ def find_undercuts(
     """One for each group of hidden regions, with the side action that has the shortest way out."""
     around = _square_to(part, pull.direction)
     hidden = ~pull.from_cavity & ~pull.from_core
-    return [
+    found = [
         _undercut(part, scene, regions, sight, group, hidden, around)
         for group in regions.groups(np.flatnonzero(parting.side == Side.HIDDEN))
     ]
+    return _together(regions, found, pull.direction)
+
+
+def _together(regions: Regions, found: list[MouldUndercut], pull: Floats) -> list[MouldUndercut]:
+    """Those that one action frees below one another are one: a ledge, and what of the wall it hides."""
+    one: list[MouldUndercut] = []
+    for undercut in sorted(found, key=lambda u: -round(u.area, 3)):
+        same = next((u for u in one if _are_one(regions, u, undercut, pull)), None)
+        if same is None:
+            one.append(undercut)
+        else:
+            both = np.concatenate([same.regions, undercut.regions])
+            one[one.index(same)] = MouldUndercut(both, same.area + undercut.area, same.action)
+    return one
+
+
+def _are_one(regions: Regions, one: MouldUndercut, other: MouldUndercut, pull: Floats) -> bool:
+    """Whether one side action frees both, and one lies below the other as the mould opens."""
+    if one.action.kind != other.action.kind or float(one.action.direction @ other.action.direction) < SAME:
+        return False
+    for across in (one.action.direction, np.cross(pull, one.action.direction)):
+        low, high = regions.spans(across)
+        if max(low[one.regions].min(), low[other.regions].min()) > min(
+            high[one.regions].max(), high[other.regions].max()
+        ):
+            return False
+    return True
 
 
 def _square_to(part: Part, pull: Floats) -> Floats:

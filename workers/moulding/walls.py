@@ -23,7 +23,7 @@ GROWING = 3
 # A ball grows by moving its middle away from what it touches, in steps that shrink to this of its radius.
 FIRST_STEP, LAST_STEP = 0.5, 1e-3
 SETTLED = 1e-3
-TOUCHING = 0.05  # of its radius: so near to a ball the surface is touched by it
+TOUCHING = 0.02  # of its radius: so near to a ball the surface is touched by it
 MOST_SEEDS = 1_500
 
 _GRID = np.array([(x, y, z) for x in (-1, 0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1) if x or y or z], dtype=float)
@@ -58,7 +58,7 @@ def measure_walls(facts: PartFacts, depths: Depths, is_apart: Callable[[Floats],
     balls = facts.balls
     if not len(balls.diameters):
         return None
-    nominal = _most_common(balls.diameters)
+    nominal = most_common(balls.diameters)
     even = np.abs(balls.diameters / nominal - 1) <= EVEN
     ends = np.percentile(balls.diameters, [5, 50, 95])
     return Walls(
@@ -69,7 +69,7 @@ def measure_walls(facts: PartFacts, depths: Depths, is_apart: Callable[[Floats],
     )
 
 
-def _most_common(diameters: Floats) -> float:
+def most_common(diameters: Floats) -> float:
     """The median of the fullest window of equal ratio."""
     ordered = np.sort(diameters)
     ends = np.searchsorted(ordered, ordered * ONE_THICKNESS, side="right")

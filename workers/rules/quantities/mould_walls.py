@@ -29,11 +29,12 @@ def mould_wall(subject: Subject, rule: Rule) -> list[Measurement]:
     thin = [
         wall for wall in subject.facts.thickness.walls if wall.thickness < least and not ribs.issuperset(wall.faces)
     ]
-    found = walls_of(subject, rule, thin)
-    return found if found and nominal < least else [*found, _nominal(subject, nominal)]
+    if nominal < least:
+        return [_nominal(subject, nominal, sorted({face for wall in thin for face in wall.faces}))]
+    return [*walls_of(subject, rule, thin), _nominal(subject, nominal, [])]
 
 
-def _nominal(subject: Subject, nominal: float) -> Measurement:
+def _nominal(subject: Subject, nominal: float, where: list[int]) -> Measurement:
     def change(limit: float) -> Change:
         verb = "core it out" if nominal > limit else "thicken it"
         return Change(f"{verb} by {limit - nominal:+.2f} mm to {limit:g} mm", "thickness", nominal, limit)
@@ -41,7 +42,7 @@ def _nominal(subject: Subject, nominal: float) -> Measurement:
     part, faces = subject.part, subject.part.faces
     largest = int(np.round(faces.area, 3).argmax())
     normal = faces.normal[largest]
-    return Measurement(nominal, [], (part.low + part.high) / 2, normal, change)
+    return Measurement(nominal, where, (part.low + part.high) / 2, normal, change)
 
 
 @quantity("mould_wall_to_nominal", on_meshes="any")
