@@ -190,7 +190,7 @@ def test_a_cancelled_review(
     ("body", "named"),
     [
         ({"process": "3d_printing"}, "'cnc_milling'"),
-        ({"limits": "none"}, "there are: default, mtk"),
+        ({"limits": "none"}, "there are: default, heavy_texture, light_texture, mtk"),
         ({"material": "wood"}, "aluminium-6061-t6"),
         ({"proces": "cnc_milling"}, "proces"),
     ],
