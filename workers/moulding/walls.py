@@ -19,7 +19,9 @@ EVEN = 0.25
 # Thick spots whose balls' middles are closer than this many of their radii are one.
 TOGETHER = 1.0
 # Of a thick spot so many balls grow.
-GROWING = 3
+GROWING = 2
+# The largest so many thick spots are told; with more of them the part is not made for moulding at all.
+MOST_SPOTS = 10
 # A ball grows by moving its middle away from what it touches, in steps that shrink to this of its radius.
 FIRST_STEP, LAST_STEP = 0.5, 1e-3
 SETTLED = 1e-3
@@ -98,11 +100,12 @@ def _thick_spots(
 
 
 def _heaps(seeds: Floats, radius: float) -> list[Ints]:
-    """The balls in groups that overlap."""
+    """The balls in groups that overlap, the largest groups."""
     if not len(seeds):
         return []
     label = components(len(seeds), KDTree(seeds).query_pairs(2 * radius, output_type="ndarray"))
-    return [np.flatnonzero(label == number) for number in dict.fromkeys(label.tolist())]
+    groups = [np.flatnonzero(label == number) for number in dict.fromkeys(label.tolist())]
+    return sorted(groups, key=lambda group: -len(group))[:MOST_SPOTS]
 
 
 def _spot(depths: Depths, seeds: Floats) -> tuple[ThickSpot, Floats]:
