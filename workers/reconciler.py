@@ -28,7 +28,7 @@ from server.stores.errors import (
 )
 from server.stores.job_results import JobResults
 from server.stores.retention import Pruner, Retention
-from workers import actors, brokers
+from workers import actors, brokers, job_errors
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class Reconciler:
         for found in stuck:
             job = found.content
             with log_ids(request_id=job.request_id, job_id=job.id, model_id=job.model_id):
-                given_up = max(job.tries, undelivered[job.id]) >= actors.MAX_ATTEMPTS
+                given_up = max(job.tries, undelivered[job.id]) >= job_errors.MAX_ATTEMPTS
                 moved += self._move_on(found, has_message=job.id in messages, given_up=given_up)
         return moved
 
@@ -144,7 +144,7 @@ class Reconciler:
         job = found.content
         try:
             if not (self._data.model(job.model_id) / "model.json").exists():
-                self._close(found, JobState.FAILED, actors.model_removed(NotFoundError("model", job.model_id)))
+                self._close(found, JobState.FAILED, job_errors.model_removed(NotFoundError("model", job.model_id)))
             elif has_message:
                 return False
             # A restored backup may have the run of a job that was still queued when it was copied: the attempt that
@@ -152,7 +152,7 @@ class Reconciler:
             elif job.state is not JobState.QUEUED and self._results.is_kept(job):
                 self._succeed(found)
             elif given_up:
-                self._close(found, JobState.DEAD, actors.WORKER_LOST_EACH_TIME)
+                self._close(found, JobState.DEAD, job_errors.WORKER_LOST_EACH_TIME)
             else:
                 self._send_again(found)
         except (RevisionConflictError, IllegalTransitionError, NotFoundError) as error:

@@ -17,7 +17,7 @@ from server.stores.analysis_runs import AnalysisRuns
 from server.stores.dfm_review_jobs import Job, JobState, ReviewJobs
 from tests.jobs.conftest import Installation, install
 from tests.jobs.test_reconciler import impatient
-from workers import actors
+from workers import actors, job_errors
 from workers.file_broker import FileBroker
 from workers.file_broker.clock import Clock
 from workers.file_broker.consumer import FileConsumer
@@ -109,7 +109,7 @@ def life(configuration: Settings, number: int) -> Iterator[Installation]:
 
 
 crashes = st.lists(
-    st.tuples(st.sampled_from(sorted(STEPS)), st.integers(1, 4), st.booleans()), max_size=actors.MAX_ATTEMPTS + 2
+    st.tuples(st.sampled_from(sorted(STEPS)), st.integers(1, 4), st.booleans()), max_size=job_errors.MAX_ATTEMPTS + 2
 )
 parts = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=4)
 
@@ -153,8 +153,8 @@ def check(installation: Installation, deaths: int) -> None:
     for job in installation.jobs.list(limit=200).items:
         final = [change.state for change in job.history if change.state.is_final]
         assert len(final) == 1, job.history
-        assert job.attempts <= actors.MAX_ATTEMPTS
-        if deaths < actors.MAX_ATTEMPTS:
+        assert job.attempts <= job_errors.MAX_ATTEMPTS
+        if deaths < job_errors.MAX_ATTEMPTS:
             assert job.state is JobState.SUCCEEDED, job.history
         else:
             assert job.state in (JobState.SUCCEEDED, JobState.DEAD), job.history

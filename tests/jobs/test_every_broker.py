@@ -8,7 +8,7 @@ from dramatiq import Worker
 from server.stores.dfm_review_jobs import JobState
 from tests.jobs.conftest import Installation, install, working
 from tests.waiting import is_running, pid_in, until
-from workers import actors, brokers, dead_letters
+from workers import actors, brokers, dead_letters, job_errors
 from workers.sandbox import Sandbox
 
 
@@ -69,7 +69,7 @@ def test_a_queued_job_that_is_cancelled_never_runs(any_installation: Installatio
 
 def test_a_dead_letter_is_retried(any_installation: Installation, sandbox: Sandbox) -> None:
     job = any_installation.ask("good")
-    for _ in range(actors.MAX_ATTEMPTS):
+    for _ in range(job_errors.MAX_ATTEMPTS):
         any_installation.jobs.transition(job.id, JobState.RUNNING, reason="a worker took it")
     actors.put_on_queue(any_installation.jobs, any_installation.broker, job)
     with working(any_installation, sandbox):
@@ -78,7 +78,7 @@ def test_a_dead_letter_is_retried(any_installation: Installation, sandbox: Sandb
         dead_letters.retry(any_installation.jobs, any_installation.broker, job.id, by="somebody")
         done = any_installation.becomes(job, JobState.SUCCEEDED)
     assert done.history[-3].reason == "retried by somebody"
-    assert done.attempts == actors.MAX_ATTEMPTS + 1 and done.error is None
+    assert done.attempts == job_errors.MAX_ATTEMPTS + 1 and done.error is None
 
 
 def test_a_job_outlives_the_process_that_asked(any_installation: Installation, sandbox: Sandbox) -> None:

@@ -14,7 +14,7 @@ from server.settings import PROJECT_ROOT, Settings
 from server.stores.dfm_review_jobs import JobState
 from tests.jobs.conftest import Installation
 from tests.waiting import until
-from workers import actors
+from workers import job_errors
 
 Start = Callable[[], "subprocess.Popen[bytes]"]
 
@@ -78,7 +78,7 @@ def test_a_part_that_kills_its_worker_is_given_up_and_the_others_are_done(
 
     until(all_have_ended, "all have ended", 120)
     given_up = installation.jobs.get(poison.id)
-    assert (given_up.state, given_up.attempts) == (JobState.DEAD, actors.MAX_ATTEMPTS)
+    assert (given_up.state, given_up.attempts) == (JobState.DEAD, job_errors.MAX_ATTEMPTS)
     assert given_up.error is not None and given_up.error.code == "worker_lost"
     for job in (before, after):
         assert installation.jobs.get(job.id).state is JobState.SUCCEEDED

@@ -13,7 +13,7 @@ from dramatiq import Message
 from server.observability import tracing
 from server.stores.dfm_review_jobs import Job, JobState
 from tests.jobs.conftest import Installation, working
-from workers import actors, reconciler
+from workers import actors, job_errors, reconciler
 from workers.file_broker import FileBroker
 from workers.reconciler import Reconciler
 from workers.sandbox import Sandbox
@@ -151,7 +151,7 @@ def grow_old(installation: Installation, job: Job) -> None:
 
 def test_a_job_whose_attempts_are_used_up_is_dead(installation: Installation) -> None:
     job = installation.ask("good")
-    for _ in range(actors.MAX_ATTEMPTS):
+    for _ in range(job_errors.MAX_ATTEMPTS):
         installation.jobs.transition(job.id, JobState.RUNNING, reason="a worker took it")
     with impatient():
         assert installation.reconciler.look() == 1
@@ -162,7 +162,7 @@ def test_a_job_whose_attempts_are_used_up_is_dead(installation: Installation) ->
 @pytest.mark.parametrize("message", [True, False])
 def test_a_run_that_was_kept_is_not_given_up(installation: Installation, sandbox: Sandbox, message: bool) -> None:
     job = installation.send("crash") if message else installation.ask("crash")
-    for _ in range(actors.MAX_ATTEMPTS):
+    for _ in range(job_errors.MAX_ATTEMPTS):
         installation.jobs.transition(job.id, JobState.RUNNING, reason="a worker took it")
     installation.runs.add(job.model_id, job.id, {"kept": "by the last"}, job_id=job.id)
     if message:
@@ -172,7 +172,7 @@ def test_a_run_that_was_kept_is_not_given_up(installation: Installation, sandbox
         with impatient():
             assert installation.reconciler.look() == 1
     done = installation.jobs.get(job.id)
-    assert (done.state, done.run_id, done.attempts) == (JobState.SUCCEEDED, job.id, actors.MAX_ATTEMPTS)
+    assert (done.state, done.run_id, done.attempts) == (JobState.SUCCEEDED, job.id, job_errors.MAX_ATTEMPTS)
     assert installation.run_ids(job) == [job.id]
 
 
@@ -181,11 +181,11 @@ def test_a_message_that_kills_before_anything_is_written_is_given_up(installatio
     storage = installation.broker.storage
     job = installation.send("good")
     with impatient():
-        for _ in range(actors.MAX_ATTEMPTS):
+        for _ in range(job_errors.MAX_ATTEMPTS):
             [claim] = storage.claim(actors.QUEUE, "dies", limit=1, lease_ms=1000, alone=True)
             storage.reject(claim, "delivered too often")
             assert installation.reconciler.look() == 1
-    assert states(installation.jobs.get(job.id)) == [*["queued"] * actors.MAX_ATTEMPTS, "dead"]
+    assert states(installation.jobs.get(job.id)) == [*["queued"] * job_errors.MAX_ATTEMPTS, "dead"]
     assert messages(installation) == set()
 
 

@@ -16,7 +16,7 @@ from server.settings import Settings
 from server.stores.dfm_review_jobs import Job, JobState
 from tests.job_targets import done_by
 from tests.server.conftest import step, wait_until, working
-from workers import actors
+from workers import actors, job_errors
 from workers.engine_digest import engine_digest
 from workers.sandbox import ChildFailed, ChildLost, Sandbox
 
@@ -142,7 +142,7 @@ def test_taken_over_from_a_worker_that_went_away(client: TestClient, services: S
 @pytest.mark.usefixtures("worker")
 def test_a_part_whose_worker_dies_each_time_is_given_up(client: TestClient, services: Services) -> None:
     job = create(services, upload(client, "good"))
-    for _ in range(actors.MAX_ATTEMPTS):
+    for _ in range(job_errors.MAX_ATTEMPTS):
         services.jobs.transition(job.id, JobState.RUNNING, reason="a worker took it")
     send(services, job)
     wait_until(lambda: services.jobs.get(job.id).state is JobState.DEAD)
@@ -179,7 +179,7 @@ def test_what_may_pass_is_tried_again(
         assert done.error is None
     else:
         assert states == ["queued", *["running", "retrying"] * 3, "running", "dead"]
-        assert done.attempts == actors.MAX_ATTEMPTS
+        assert done.attempts == job_errors.MAX_ATTEMPTS
         assert done.error is not None and done.error.code in ("worker_lost", "storage_error")
         assert services.broker.dead_letters("reviews") == []
 
