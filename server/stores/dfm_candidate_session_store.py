@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -218,7 +219,7 @@ class CandidateSessions:
         session = CandidateSession(
             id=new_id(),
             run_id=run.id,
-            process=run.review["process"],
+            process=_process_of(run.review),
             limits=run.review["limits"],
             material=(run.review.get("material") or {}).get("id"),
             author=author,
@@ -391,6 +392,12 @@ class CandidateSessions:
 
     def _folder(self, model_id: str, session_id: str) -> Path:
         return folder_of(self._data, model_id, session_id)
+
+
+def _process_of(review: dict[str, Any]) -> str:
+    """What the part is to be reviewed for again. Solids for different processes are so by `auto` only."""
+    choices = review.get("process_choice", {}).get("parts", [])
+    return "auto" if len({choice["process"] for choice in choices}) > 1 else str(review["process"])
 
 
 def folder_of(data: DataFolder, model_id: str, session_id: str) -> Path:

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,23 @@ def test_it_begins_with_the_part_and_the_findings_of_its_run(data: DataFolder, m
     assert [listed.id for listed in sessions.list(model_id, limit=10).items] == [other, session_id]
     with pytest.raises(NotFoundError, match="candidate session"):
         sessions.get(model_id, new_id())
+
+
+@pytest.mark.parametrize(
+    ("solids", "process"),
+    [(["cnc_turning"], "cnc_turning"), (["cnc_turning"] * 2, "cnc_turning"), (["cnc_milling", "cnc_turning"], "auto")],
+)
+def test_it_stays_with_the_process_of_its_run(data: DataFolder, model_id: str, solids: list[str], process: str) -> None:
+    choice = {"asked": "auto", "parts": [{"process": solid} for solid in solids]}
+    review: dict[str, Any] = {
+        "process": solids[-1],
+        "process_choice": choice,
+        "limits": "default",
+        "material": None,
+        "findings": [],
+    }
+    run = AnalysisRuns(data).add(model_id, new_id(), review, job_id="j")
+    assert sessions_in(data).create(model_id, run, author="ann").content.process == process
 
 
 def test_none_begins_on_a_run_that_is_removed_meanwhile(data: DataFolder, model_id: str) -> None:
