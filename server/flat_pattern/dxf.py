@@ -28,7 +28,7 @@ def dxf_of(pattern: Pattern) -> bytes:
     for name, colour, line_type in LAYERS:
         drawing.layers.add(name, color=colour, linetype=line_type)
     space = drawing.modelspace()
-    for loop in cut_loops(pattern):
+    for loop in [*cut_loops(pattern), *pattern["slits"]]:
         _draw(space, loop, "CUT")
     for loop in pattern["formed"]:
         _draw(space, loop, "FORM")

@@ -8,6 +8,7 @@ from server.flat_pattern.pattern import Pattern, Segment, cut_loops, sweep_of
 MARGIN = 0.03  # of the longer side
 TEXT = 0.012
 FINEST_TEXT = 1.0  # mm
+CLOSED = 1e-3  # mm
 
 
 def svg_of(pattern: Pattern) -> bytes:
@@ -20,6 +21,7 @@ def svg_of(pattern: Pattern) -> bytes:
     body = "".join(
         [
             f'<g class="cut"><path d="{_path(cut_loops(pattern), width)}"/></g>',
+            f'<g class="slit"><path d="{_path(pattern["slits"], width)}"/></g>',
             f'<g class="form"><path d="{_path(pattern["formed"], width)}"/></g>',
             *(_bend(bend, width, text) for bend in pattern["bends"]),
             f'<text class="caption" x="0" y="{_number(width + margin + text)}">{escape(caption(pattern))}</text>',
@@ -79,8 +81,19 @@ def _loop(loop: list[Segment], width: float) -> str:
         (x, y), r = loop[0]["centre"], loop[0]["radius"]
         half = f"A {_number(r)} {_number(r)} 0 1 0"
         return f"M {_at((x - r, y), width)} {half} {_at((x + r, y), width)} {half} {_at((x - r, y), width)} Z"
-    start = loop[0]["from"] if loop[0]["type"] == "arc" else loop[0]["points"][0]
-    return f"M {_at(start, width)} {' '.join(_step(segment, width) for segment in loop)} Z"
+    start, end = _start(loop[0]), _end(loop[-1])
+    closes = " Z" if math.dist(start, end) < CLOSED else ""
+    return f"M {_at(start, width)} {' '.join(_step(segment, width) for segment in loop)}{closes}"
+
+
+def _start(segment: Segment) -> list[float]:
+    point: list[float] = segment["from"] if segment["type"] == "arc" else segment["points"][0]
+    return point
+
+
+def _end(segment: Segment) -> list[float]:
+    point: list[float] = segment["to"] if segment["type"] == "arc" else segment["points"][-1]
+    return point
 
 
 def _step(segment: Segment, width: float) -> str:

@@ -56,6 +56,7 @@ def pattern() -> dict[str, Any]:
             },
         ],
         "formed": [[{"type": "circle", "centre": [45.0, 15.0], "radius": 3.0}]],
+        "slits": [[{"type": "line", "points": [[40.0, 30.0], [50.0, 30.0]]}]],
         "bends": [
             bend("up", [[0.0, 20.0], [60.0, 20.0]]),
             bend("down", [[5.0, 0.0], [5.0, 15.0]], [[5.0, 25.0], [5.0, 40.0]]),
@@ -94,14 +95,14 @@ def test_a_dxf_reader_finds_nothing_to_complain_of(drawing: Drawing) -> None:
 def test_every_line_is_on_its_layer(drawing: Drawing) -> None:
     kinds = [(entity.dxftype(), entity.dxf.layer) for entity in drawing.modelspace()]
     assert {layer.dxf.name for layer in drawing.layers} >= {"CUT", "BEND_UP", "BEND_DOWN", "FORM"}
-    assert kinds.count(("LINE", "CUT")) == 5
+    assert kinds.count(("LINE", "CUT")) == 6  # three of the outline, two of the slot, and the slit
     assert kinds.count(("ARC", "CUT")) == 3
     assert kinds.count(("CIRCLE", "CUT")) == 1
     assert kinds.count(("LWPOLYLINE", "CUT")) == 1
     assert kinds.count(("LINE", "BEND_UP")) == 1
     assert kinds.count(("LINE", "BEND_DOWN")) == 2
     assert kinds.count(("CIRCLE", "FORM")) == 1
-    assert len(kinds) == 14
+    assert len(kinds) == 15
 
 
 def test_arcs_run_from_their_start_to_their_end(drawing: Drawing) -> None:
@@ -125,6 +126,7 @@ def test_the_svg_is_one_to_one_with_its_y_axis_up() -> None:
     assert "A 10 10 0 0 0 50 0 L 25 0 L 0 0" in drawn
     assert "t 1 mm, blank 60.00 × 40.00 mm, area 2250.0 mm², 2 bends, K 0.44" in drawn
     assert len(re.findall("<line ", drawn)) == 3
+    assert '<g class="slit"><path d="M 40 10 L 50 10"/></g>' in drawn
     assert re.findall(r'<g class="(\w+)"><line', drawn) == ["up", "down"]
 
 

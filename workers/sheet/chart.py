@@ -13,12 +13,12 @@ from workers.cad.elementary import distances, elementary_normals
 from workers.cad.part import Floats, Part, Surface
 from workers.features.graph import FaceGraph
 from workers.sheet.segments import FULL_TURN, TOUCHING, Loop, Segment, loop_area
+from workers.sheet.skins import ROUND_TUBE
 from workers.sheet.unfold import Stamped
 
 ON_AXIS = 1e-3  # mm
 FINER = 8  # points for one of the mesh, along a curve between two surfaces
 NEWTON_STEPS = 4
-ROUND_TUBE = 359.0  # degrees
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,12 @@ class _CylinderFrame:
         self.x /= np.linalg.norm(self.x)
         self.y = np.cross(self.axis, self.x)
         # Angles count from the middle of what the face leaves open, so that none of its points lies beyond a full turn.
-        self.first = _after_gap(self._angles(graph.vertices_of_face[face]))
+        open_ = FULL_TURN - math.radians(float(faces.u_span[face]))
+        points = graph.vertices_of_face[face]
+        if open_ < math.pi:  # the mesh may be as coarse as the gap is wide
+            border = faces.loops[face][0]
+            points = np.concatenate([graph.edges.start[border], graph.edges.end[border]])
+        self.first = _after_gap(self._angles(points), open_)
 
     def _angles(self, points: Floats) -> Floats:
         offset = points - self.origin
@@ -149,12 +154,12 @@ class _CylinderFrame:
 _Frame = _PlaneFrame | _CylinderFrame
 
 
-def _after_gap(angles: Floats) -> float:
-    """The middle of the widest gap between angles."""
+def _after_gap(angles: Floats, width: float) -> float:
+    """The middle of the gap between angles that is nearest to `width`, radians."""
     ordered = np.sort(angles % FULL_TURN)
     gaps = np.diff(ordered, append=ordered[0] + FULL_TURN)
-    widest = int(gaps.argmax())
-    return float(ordered[widest] + gaps[widest] / 2)
+    at = int(np.abs(gaps - width).argmin())
+    return float(ordered[at] + gaps[at] / 2)
 
 
 def _loop(graph: FaceGraph, face: int, edges: list[int], frame: _Frame, curves: "CurvePoints") -> Loop | None:

@@ -47,6 +47,7 @@ def as_document(laid: Laid, features: list[Feature]) -> Row:
             for opening in laid.openings
         ],
         "formed": [[segment.as_dict() for segment in loop] for loop in pattern.formed],
+        "slits": [[segment.as_dict() for segment in slit] for slit in pattern.slits],
         "bends": [
             {
                 "number": number + 1,

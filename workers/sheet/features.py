@@ -1,17 +1,23 @@
 """The features of a sheet metal part, with their sizes."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
+from shapely import Point
 
-from workers.cad.part import Part
+from workers.cad.part import Floats, Part
 from workers.features.feature import Feature
+from workers.sheet.edge_shapes import EdgeShape, edge_shapes
 from workers.sheet.laid import Laid
 from workers.sheet.layout import Beyond
 from workers.sheet.openings import Opening
+from workers.sheet.reliefs import Relief
+from workers.sheet.segments import Segment
 from workers.sheet.sheet import Sheet
 
 OPENING_TYPES = {"hole": "through_hole", "extruded_hole": "extruded_hole", "slot": "slot", "cutout": "cutout"}
+ROUND_END = 0.2  # of a relief's width that a round end reaches beyond where its depth is measured
 TYPES = {"flange": "flange", "hem": "hem", "curl": "curl", "rolled edge": "curl"}
 
 
@@ -21,7 +27,11 @@ def features_of(part: Part, laid: Laid) -> list[Feature]:
     found = [_bend(part, sheet, one) for one in laid.bends]
     found += [_end(part, sheet, one) for one in laid.bends if one.kind in TYPES and one.flats]
     found += [_opening(part, sheet, opening) for opening in laid.openings if opening.faces]
-    found += [_formed(part, sheet, left.faces) for left in sheet.left]
+    found += [_formed(part, sheet, left.faces) for left in sheet.left if left.is_form]
+    found += _reliefs(part, laid)
+    found += [
+        shape for one in edge_shapes(laid.pattern.outline) if (shape := _edge_shape(part, sheet, one)) is not None
+    ]
     found.sort(key=lambda feature: (min(feature.faces), feature.type))
     for number, feature in enumerate(found):
         feature.id = f"F{number + 1}"
@@ -88,6 +98,47 @@ def _opening(part: Part, sheet: Sheet, opening: Opening) -> Feature:
     return Feature(kind, opening.faces, 0, axis=normal, direction=normal, size=size, point=np.asarray(point))
 
 
+def _reliefs(part: Part, laid: Laid) -> list[Feature]:
+    """One that two bends share is one."""
+    found: dict[tuple[int, ...], Feature] = {}
+    for relief in laid.reliefs:
+        faces = _cut_faces(laid.sheet, _along_relief(laid, relief))
+        if faces:
+            size = {"width": relief.width, "depth": relief.depth}
+            found.setdefault(tuple(faces), Feature("relief", faces, 0, size=size, point=part.faces.point[faces[0]]))
+    return list(found.values())
+
+
+def _along_relief(laid: Laid, relief: Relief) -> list[Segment]:
+    """What a relief is cut along, but for what it has in common with the flange's side."""
+    if relief.place is None:
+        return []
+    around = relief.place.buffer(ROUND_END * relief.width)
+    return [segment for segment in laid.pattern.outline if around.contains(Point(_middle(segment)))]
+
+
+def _middle(segment: Segment) -> Floats:
+    chords = segment.as_chords()
+    return np.asarray((chords[(len(chords) - 1) // 2] + chords[len(chords) // 2]) / 2)
+
+
+def _cut_faces(sheet: Sheet, segments: Iterable[Segment]) -> list[int]:
+    """The cut faces that segments of the pattern are borders of."""
+    edges = {edge for segment in segments for edge in segment.edges}
+    return sorted({face for edge in edges for face in sheet.sides[edge]} - set(sheet.charts))
+
+
+def _edge_shape(part: Part, sheet: Sheet, shape: EdgeShape) -> Feature | None:
+    """A notch or a tab; None of what is bent: that is a flange."""
+    if shape.kind == "tab" and any(not sheet.charts[s.face].is_flat for s in shape.segments if s.face in sheet.charts):
+        return None
+    faces = _cut_faces(sheet, shape.segments)
+    if not faces:
+        return None
+    size = {"width": shape.width, "depth": shape.depth}
+    return Feature(shape.kind, faces, 0, size=size, point=part.faces.point[faces[0]])
+
+
 def _formed(part: Part, sheet: Sheet, faces: list[int]) -> Feature:
     """What is stretched out of the sheet: an emboss, a dimple, a louvre, a bridge."""
     both = sorted({*faces, *(other for face in faces for other in sheet.skins.partner.get(face, []))})
@@ -95,7 +146,7 @@ def _formed(part: Part, sheet: Sheet, faces: list[int]) -> Feature:
     flats = [face for face in beside if face in sheet.charts and sheet.charts[face].is_flat]
     around = max(flats, key=lambda face: (round(float(part.faces.area[face]), 6), -face), default=sheet.skins.base)
     normal = part.faces.axis[around]
-    vertices = part.mesh.vertices[np.unique(part.mesh.triangles[np.isin(part.mesh.face, both)])]
+    vertices = part.mesh.vertices[np.unique(part.mesh.triangles[np.isin(part.mesh.face, faces)])]
     spans = np.ptp(vertices, axis=0)
     height = float(np.ptp(vertices @ normal))
     sides = sorted(float(span) for span in spans)

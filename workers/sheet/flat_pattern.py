@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from shapely import LineString, Polygon, STRtree, get_coordinates, make_valid
@@ -63,7 +64,8 @@ class FlatPattern:
     k_factor: KFactor
     outline: Loop
     inner: list[Loop]
-    formed: list[Loop]  # around what is formed, and around flats within it: not cut
+    formed: list[list[Segment]]  # around what is formed, and around flats within it: not cut
+    slits: list[list[Segment]]  # where what is formed is cut free of the sheet: beside a bridge
     bends: list[PatternBend]
     size: Floats  # (2,) mm of the smallest rectangle around it, longer side first
     placed: dict[int, Placed]
@@ -100,21 +102,28 @@ def flat_pattern(sheet: Sheet, k_factor: KFactor) -> FlatPattern:
         return [segment.moved(turn, shift) for segment in loop]
 
     outline = there(outermost)
-    inner, formed = [], []
+    inner: list[Loop] = []
+    formed: list[list[Segment]] = []
+    slits: list[list[Segment]] = []
     for loop in closed:
         if loop is outermost:
             continue
         if _borders_on(sheet, loop, sheet.formed):
-            formed.append(there(loop))
+            for run, is_root in _by_border(sheet, there(loop)):
+                (formed if is_root else slits).append(run)
         elif loop_area(loop) < -TINY:
             inner.append(there(loop))
+    for face, loops_within in sheet.blind.items():
+        if face in moved:
+            formed += [[s.moved(moved[face].matrix, moved[face].shift) for s in loop] for loop in loops_within]
     shapes = {face: _polygon(sheet.charts[face], at) for face, at in moved.items()}
     bridges = {joint.edge: (there([one])[0], there([two])[0]) for joint, one, two in found.bridges}
     bends = [
         flat for bend in sheet.bends if (flat := _flat_bend(sheet, bend, moved, bridges, k_factor, found)) is not None
     ]
+    overlaps = _overlaps(shapes, bends, thickness, {joint.faces for joint, _, _ in found.bridges})
     return FlatPattern(
-        k_factor, outline, inner, formed, bends, size, moved, shapes, _overlaps(shapes, bends, thickness),
+        k_factor, outline, inner, formed, slits, bends, size, moved, shapes, overlaps,
         [*sheet.left, *_not_reached(sheet, found)],
     )  # fmt: skip
 
@@ -137,6 +146,14 @@ def _border(sheet: Sheet, found: Unfolding) -> list[Segment]:
 
 def _borders_on(sheet: Sheet, loop: Loop, faces: set[int]) -> bool:
     return any(not faces.isdisjoint(sheet.sides[edge]) for segment in loop for edge in segment.edges)
+
+
+def _by_border(sheet: Sheet, loop: Loop) -> list[tuple[list[Segment], bool]]:
+    """The loop in runs that border on what is formed, True, or on cut faces, False; whole if it is one."""
+    is_root = [_borders_on(sheet, [segment], sheet.formed) for segment in loop]
+    first = next((at for at in range(len(loop)) if is_root[at] != is_root[at - 1]), 0)
+    turned = [*zip(loop, is_root, strict=True)][first:] + [*zip(loop, is_root, strict=True)][:first]
+    return [([s for s, _ in run], root) for root, run in groupby(turned, key=lambda pair: pair[1])]
 
 
 def _polygon(chart: Chart, at: Placed) -> Polygon:
@@ -220,8 +237,13 @@ def _rotation(angle: float) -> Floats:
     return np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
 
 
-def _overlaps(faces: dict[int, Polygon], bends: list[PatternBend], thickness: float) -> list[Overlap]:
-    """Places where faces of the pattern lie on one another, each with all faces there."""
+def _overlaps(
+    faces: dict[int, Polygon], bends: list[PatternBend], thickness: float, sharp_pairs: set[tuple[int, int]]
+) -> list[Overlap]:
+    """Places where faces of the pattern lie on one another, each with all faces there.
+
+    Faces that meet in a sharp bend do by what they are drawn too long outside: that is no conflict.
+    """
     numbers = sorted(faces)
     shapes: list[BaseGeometry] = [make_valid(faces[face]) for face in numbers]
     sharp = [make_valid(bend.zone) for bend in bends if not bend.bend.faces and bend.allowance > 0]
@@ -229,7 +251,7 @@ def _overlaps(faces: dict[int, Polygon], bends: list[PatternBend], thickness: fl
     tree = STRtree(shapes)
     regions: list[tuple[BaseGeometry, set[int]]] = []
     for one, two in sorted(map(tuple, tree.query(shapes, predicate="intersects").T.tolist())):
-        if one >= two:
+        if one >= two or not sharp_pairs.isdisjoint({(numbers[one], numbers[two]), (numbers[two], numbers[one])}):
             continue
         common = shapes[one].intersection(shapes[two])
         if common.area > OVERLAP * thickness**2:

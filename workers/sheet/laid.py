@@ -10,6 +10,7 @@ from shapely.ops import nearest_points
 from workers.sheet.flat_pattern import FlatPattern
 from workers.sheet.layout import Beyond, beyond_bends
 from workers.sheet.openings import Opening, openings_of
+from workers.sheet.reliefs import Relief, reliefs_of
 from workers.sheet.segments import chords_of
 from workers.sheet.sheet import Sheet
 
@@ -45,6 +46,11 @@ class Laid:
         shape = make_valid(Polygon(self.outline.exterior.coords, holes))
         prepare(shape)
         return shape
+
+    @cached_property
+    def reliefs(self) -> list[Relief]:
+        """Beside the ends of bends that need one, missing ones too."""
+        return reliefs_of(self.material, self.bends, self.sheet.thickness)
 
     def through_material(self, one: BaseGeometry, two: BaseGeometry) -> bool:
         """Whether the shortest way from one shape to another does not leave the sheet."""

@@ -14,6 +14,9 @@ from workers.sheet.unfold import Joint
 
 HEM_DEGREES = 165.0
 TEARDROP_DEGREES = 182.0
+# Engineering judgement, in thicknesses: bends of such a radius are rolled or bumped in steps, not bent about one punch,
+# and stretch the sheet by less than 5 %.
+ROLLED = 10.0
 CLOSED = 0.25  # of the thickness: a hem whose gap is no wider is closed
 
 
@@ -30,15 +33,23 @@ class Beyond:
     reach: float
     outwards: Floats  # (2,) unit, from the base's side over the bend
     thickness: float  # mm
+    joined: int  # flats and bends that it joins
 
     @property
     def kind(self) -> str:
-        """hem, curl, flange, or wall where more hangs on it."""
+        """hem, curl, flange, or wall where more hangs on it; bend where nothing does, as of a tube."""
+        if not self.flats and not self.bends and self.joined != 1:
+            return "bend"
         if not self.flats and not self.bends:
             return "curl" if self.bend.angle >= HEM_DEGREES else "rolled edge"
         if self.bends or len(self.flats) > 1:
             return "wall"
         return "hem" if self.bend.angle >= HEM_DEGREES else "flange"
+
+    @property
+    def is_rolled(self) -> bool:
+        """Whether it is too wide to be bent in one stroke."""
+        return self.bend.bend.radius >= ROLLED * self.thickness
 
     @property
     def hem(self) -> str:
@@ -128,7 +139,7 @@ def _beyond(sheet: Sheet, pattern: FlatPattern, nodes: _Nodes, number: int) -> B
     ends = [float((get_coordinates(shape) @ outwards).max()) for shape in shapes]
     reach = max([end - edge for end in ends], default=0.0)
     bends = sum(node < nodes.bends for node in found)
-    return Beyond(bend, flats, bends, max(0.0, reach), outwards, sheet.thickness)
+    return Beyond(bend, flats, bends, max(0.0, reach), outwards, sheet.thickness, len(nodes.near.get(number, ())))
 
 
 def _shape(pattern: FlatPattern, nodes: _Nodes, node: int) -> BaseGeometry:

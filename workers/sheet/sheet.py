@@ -11,15 +11,18 @@ from workers.cad.part import Part, Surface
 from workers.facts.measure import PartFacts
 from workers.features.graph import FaceGraph
 from workers.sheet.chart import Chart, CurvePoints, chart_of, stamped_of
-from workers.sheet.segments import Segment
+from workers.sheet.segments import Loop, Segment
 from workers.sheet.skins import Skins, find_skins
 from workers.sheet.unfold import Joint, Stamped, lay_out
 
 CONCENTRIC = 1e-3  # mm
 PARALLEL = 1 - 1e-6
 DEEPER = 0.01  # than the sheet is thick, as a share: no countersink
+FLATTEST = 50.0  # degrees between the sides of a countersink, at least; less is the taper of a punch or a laser
 BACK_AGAIN = math.radians(1.0)
 BRIDGE = "it is a bridge: held at both ends, it is stretched out of the sheet, not bent"
+PRESSED = "it is pressed out of the sheet, not bent about a straight line"
+UNEVEN = "it is thicker or thinner than the sheet"
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,11 @@ class Bend:
 
 @dataclass(frozen=True)
 class Left:
-    """Faces that are not in the flat pattern, and why."""
+    """Faces that are not in the flat pattern, and why; `is_form` says that they are sheet, pressed into shape."""
 
     faces: list[int]
     reason: str
+    is_form: bool = True
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Sheet:
     runs: dict[int, list[int]] = field(default_factory=dict)  # of each face in no skin, all that hang together with it
     raised: set[int] = field(default_factory=set)  # the faces of holes with a collar: extruded ones
     countersinks: dict[int, Countersink] = field(default_factory=dict)  # by the face of the cone
+    blind: dict[int, list[Loop]] = field(default_factory=dict)  # by face, the loops that nothing is cut through within
 
     @property
     def formed(self) -> set[int]:
@@ -90,9 +95,13 @@ def sheet_of(part: Part, facts: PartFacts, graph: FaceGraph) -> Sheet | None:
 
 
 def _bent_up(part: Part, skins: Skins) -> float:
-    """mm2 of bends that fold towards who looks at the top skin."""
-    faces = part.faces
-    return _area(part, [f for f in skins.top if faces.kind[f] == Surface.CYLINDER and faces.sign[f] < 0])
+    """mm2 of bends that fold towards who looks at the top skin; of one drawn sharp, as if it were as wide as thick."""
+    faces, edges, top = part.faces, part.edges, set(skins.top)
+    sharp = [
+        e for e in skins.sharp.edges if edges.bend[e] == EdgeBend.CONCAVE and top.issuperset(edges.faces[e].tolist())
+    ]
+    rounded = _area(part, [f for f in skins.top if faces.kind[f] == Surface.CYLINDER and faces.sign[f] < 0])
+    return rounded + skins.thickness * float(edges.length[sharp].sum())
 
 
 def _area(part: Part, faces: Iterable[int]) -> float:
@@ -106,6 +115,10 @@ def _seen_from(graph: FaceGraph, skins: Skins) -> Sheet:
         if chart is not None:
             charts[face] = _with_narrow_holes(graph, chart, skins)
     left += [Left(run, _why_not(graph, run)) for run in _runs(graph, set(skins.top) - set(charts))]
+    between = _runs(graph, {*skins.cut, *skins.rest})
+    blind, raised_or_sunk = _blind_loops(graph, skins, charts, between)
+    left += raised_or_sunk
+    charts = {face: _without(chart, blind.get(face, [])) for face, chart in charts.items()}
     joints = _joints(graph, skins, charts)
     stamped = [stamp for run in left for stamp in _stamped(graph, skins, charts, run.faces)]
     bridges = _bridges(skins, charts, joints)
@@ -115,11 +128,44 @@ def _seen_from(graph: FaceGraph, skins: Skins) -> Sheet:
         joints = [joint for joint in joints if not bridges.intersection(joint.faces)]
     edges = {edge for chart in charts.values() for loop in chart.loops for s in loop for edge in s.edges}
     sides = {edge: (graph.pairs[edge][0], graph.pairs[edge][1]) for edge in sorted(edges)}
-    between = _runs(graph, {*skins.cut, *skins.rest})
     runs = {face: run for run in between for face in run}
     raised = {face for run in between if _is_collar(graph, run) for face in run}
     sinks = {face: sink for face in skins.cut if (sink := _countersink(graph, face, skins.thickness)) is not None}
-    return Sheet(skins, charts, joints, _bends(graph, charts, joints), left, stamped, sides, runs, raised, sinks)
+    return Sheet(skins, charts, joints, _bends(graph, charts, joints), left, stamped, sides, runs, raised, sinks, blind)
+
+
+def _blind_loops(
+    graph: FaceGraph, skins: Skins, charts: dict[int, Chart], between: list[list[int]]
+) -> tuple[dict[int, list[Loop]], list[Left]]:
+    """The inner loops that lead to no hole, by face, and what stands or lies within them.
+
+    A hole's wall leads to the other skin. What does not is a dimple if it is as thick as the sheet, else a boss or a
+    pocket.
+    """
+    bottom = set(skins.bottom)
+    blind = {
+        face: number
+        for number, run in enumerate(between)
+        if all(other not in bottom for face in run for _, other in graph.neighbours(face))
+        for face in run
+    }
+    loops: dict[int, list[Loop]] = {}
+    inside: set[int] = set()
+    for face, chart in charts.items():
+        for loop in chart.loops[1:]:
+            beyond = {side for s in loop for edge in s.edges for side in graph.pairs[edge]} - {face}
+            if beyond and beyond <= blind.keys():
+                loops.setdefault(face, []).append(loop)
+                inside |= {blind[other] for other in beyond}
+    left = []
+    for number in sorted(inside):
+        is_sheet = any(face in skins.partner for face in between[number])
+        left.append(Left(between[number], PRESSED if is_sheet else UNEVEN, is_sheet))
+    return loops, left
+
+
+def _without(chart: Chart, loops: list[Loop]) -> Chart:
+    return replace(chart, loops=[loop for loop in chart.loops if not any(loop is other for other in loops)])
 
 
 def _is_collar(graph: FaceGraph, run: list[int]) -> bool:
@@ -143,7 +189,7 @@ def _countersink(graph: FaceGraph, face: int, thickness: float) -> Countersink |
     slope = math.tan(math.radians(float(faces.half_angle[face])))
     wide = max(float(faces.radius[face]) + (end - origin) * slope for end in (low, high))
     depth = high - low
-    if depth > thickness * (1 + DEEPER):
+    if depth > thickness * (1 + DEEPER) or 2 * abs(float(faces.half_angle[face])) < FLATTEST:
         return None
     return Countersink(2 * wide, depth, 2 * abs(float(faces.half_angle[face])))
 
@@ -182,7 +228,8 @@ def _bridges(skins: Skins, charts: dict[int, Chart], joints: list[Joint]) -> set
     bridges: set[int] = set()
     for joint in found.rings:
         ring = found.ring_of(joint)
-        if abs(sum(charts[face].turn for face in ring)) < BACK_AGAIN:
+        sharp = sum(math.radians(j.angle) * (-1 if j.is_outside else 1) for j in found.joints_of_ring(joint))
+        if abs(sum(charts[face].turn for face in ring) + sharp) < BACK_AGAIN:
             bridges |= set(ring)
     kept = [joint for joint in joints if not bridges.intersection(joint.faces)]
     still = lay_out(loops, stretch, kept, skins.base, skins.thickness, 0.5)

@@ -23,6 +23,7 @@ LEAST_PAIRED = 0.5  # share of a skin face's area that has the other skin behind
 SAME_PLACE = 1e-3  # mm
 PARALLEL = 1 - 1e-6
 LYING = 0.99  # cosine: a cut face does not lie along the sheet
+ROUND_TUBE = 359.0  # degrees that a cylinder spans: it is closed
 HIGHEST = 1.5  # thicknesses that a cut face is high: slanted ones are higher than one
 
 
@@ -30,8 +31,9 @@ HIGHEST = 1.5  # thicknesses that a cut face is high: slanted ones are higher th
 class Skins:
     """The faces of a sheet.
 
-    `top` is the skin that holds the `base`, the largest flat, and what goes on smoothly from it; `partner` has for each
-    skin face those one thickness behind it. `rest` is what neither is skin nor lies between the skins.
+    `top` is the skin that holds the `base`, the largest flat or else rolled face, and what goes on smoothly from it;
+    `partner` has for each skin face those one thickness behind it. `rest` is what neither is skin nor lies between the
+    skins.
     """
 
     thickness: float  # mm
@@ -77,7 +79,8 @@ def find_skins(part: Part, facts: PartFacts, graph: FaceGraph) -> Skins | None:
         return None
     partner, share = _partners(part, facts, thickness)
     area = part.faces.area
-    flats = [f for f in partner if part.faces.kind[f] == Surface.PLANE and share[f] >= LEAST_PAIRED]
+    broad = [face for face in partner if share[face] >= LEAST_PAIRED]
+    flats = [face for face in broad if part.faces.kind[face] == Surface.PLANE] or _rolled(graph, broad)
     if not flats:
         return None
     base = max(flats, key=lambda face: (round(float(area[face]), 6), -face))
@@ -102,6 +105,17 @@ def find_skins(part: Part, facts: PartFacts, graph: FaceGraph) -> Skins | None:
         thickness, base, sorted(top), sorted(bottom), sorted(cut), rest, partner,
         sharp, both, both + float(area[sorted(cut)].sum()) / whole,
     )  # fmt: skip
+
+
+def _rolled(graph: FaceGraph, faces: list[int]) -> list[int]:
+    """The cylinders among faces that do not close around their axis: what was rolled can be unrolled again."""
+    round_ = [face for face in faces if graph.kind[face] == Surface.CYLINDER]
+
+    def around(face: int) -> float:
+        same = [other for other in round_ if graph.sign[other] == graph.sign[face] and graph.coaxial(other, face)]
+        return float(graph.faces.u_span[same].sum())
+
+    return [face for face in round_ if around(face) < ROUND_TUBE]
 
 
 def _partners(part: Part, facts: PartFacts, thickness: float) -> tuple[dict[int, list[int]], Floats]:

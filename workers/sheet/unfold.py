@@ -65,12 +65,17 @@ class Unfolding:
     bridges: list[tuple[Joint, Segment, Segment]] = field(default_factory=list)  # of sharp bends: what lies between
     rings: list[Joint] = field(default_factory=list)
     before: dict[int, int] = field(default_factory=dict)  # face -> the one that it was placed beside
+    over: dict[int, Joint] = field(default_factory=dict)  # face -> the joint that it was reached over
 
     def ring_of(self, joint: Joint) -> list[int]:
         """The faces that a ring joint closes to a ring, but for the one that all others were reached from."""
         ways = [self._way_back(face) for face in joint.faces]
         common = set(ways[0]) & set(ways[1])
         return [face for way in ways for face in way if face not in common]
+
+    def joints_of_ring(self, joint: Joint) -> list[Joint]:
+        """All joints of the ring that a ring joint closes."""
+        return [joint, *(self.over[face] for face in self.ring_of(joint) if face in self.over)]
 
     def _way_back(self, face: int) -> list[int]:
         way = [face]
@@ -124,6 +129,7 @@ def lay_out(
                 continue
             found.placed[other] = placed
             found.before[other] = face
+            found.over[other] = joint
             found.joints.append(joint)
             if joint.angle:
                 found.bridges.append((joint, here, target))

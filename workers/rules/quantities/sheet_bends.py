@@ -50,9 +50,9 @@ def _wider(radius: float, thickness: float, count: int) -> ChangeTo:
 
 @quantity("bend_radii")
 def bend_radii(subject: Subject, _rule: Rule) -> list[Measurement]:
-    """Number of different inner radii of the part's bends, hems and curls apart."""
+    """Number of different inner radii of the part's bends, hems, curls and what is rolled apart."""
     laid = laid_flat(subject)
-    groups = _by_radius(_bent(laid))
+    groups = _by_radius([one for one in _bent(laid) if not one.is_rolled])
     if not groups:
         return []
     common = max(groups, key=lambda radius: (len(groups[radius]), radius))

@@ -1,6 +1,6 @@
 """Quantities of the openings of a sheet: how large they are, and how near to each other, to an edge and to a bend."""
 
-from shapely import STRtree, get_coordinates
+from shapely import Point, STRtree, get_coordinates
 from shapely.geometry.base import BaseGeometry
 
 from workers.cad.part import Floats
@@ -14,6 +14,7 @@ from workers.sheet.narrow import narrow_places
 from workers.sheet.openings import Opening
 
 TOUCHING = 1e-6  # mm
+SAME_PLACE = 1e-3  # mm
 
 
 @quantity("sheet_hole_diameter")
@@ -26,7 +27,7 @@ def sheet_hole_diameter(subject: Subject, _rule: Rule) -> list[Measurement]:
 
 @quantity("slot_width")
 def slot_width(subject: Subject, _rule: Rule) -> list[Measurement]:
-    """Width in mm of each slot and cut-out, and of each notch where two parallel edges face each other.
+    """Width in mm of each slot and cut-out, and of each notch where two parallel edges face each other; reliefs apart.
 
     Detail: `thickness`.
     """
@@ -34,9 +35,10 @@ def slot_width(subject: Subject, _rule: Rule) -> list[Measurement]:
     slots = [opening for opening in laid.openings if not opening.is_round and opening.faces]
     found = [_size(subject, laid, slot, slot.width, "width", "") for slot in slots]
     widest = max(2 * laid.sheet.thickness, 2.0)
+    reliefs = {face for feature in subject.of_type("relief") for face in feature.faces}
     for place in narrow_places(laid.pattern.outline, widest):
         faces = [face for edge in place.edges for face in laid.sheet.sides[edge] if face not in laid.sheet.charts]
-        if faces:
+        if faces and reliefs.isdisjoint(faces):
             found.append(_narrow(subject, laid, place.width, faces))
     return found
 
@@ -60,9 +62,9 @@ def _wider(value: float, size: str, sign: str) -> ChangeTo:
 def opening_to_bend(subject: Subject, rule: Rule) -> list[Measurement]:
     """Distance in mm, in the flat, from each opening to where the nearest bend begins, 0 if it reaches into it.
 
-    Openings that run right across a bend, by a thickness on either side, interrupt it and do not count, nor does what
-    lies beyond its ends. Details: `thickness`, and `thickness_and_half_radius`, of which 2 are two thicknesses and the
-    radius.
+    Openings that run right across a bend, by a thickness on either side, interrupt it and do not count, nor do those
+    that it is bent out of, what lies beyond its ends, and what is rolled.
+    Details: `thickness`, and `thickness_and_half_radius`, of which 2 are two thicknesses and the radius.
     """
     laid = laid_flat(subject)
     return _to_bends(subject, laid, rule, [opening for opening in laid.openings if opening.faces])
@@ -101,6 +103,8 @@ def _to_bend(laid: Laid, opening: Opening, one: Beyond, most: float) -> float | 
 
     It does not from further away than `most` thicknesses and radii.
     """
+    if one.is_rolled:
+        return None
     zone, along = one.bend.zone, one.bend.along
     rim = _rim(opening)
     if rim.distance(zone) > most * (laid.sheet.thickness + one.bend.bend.radius):
@@ -111,11 +115,19 @@ def _to_bend(laid: Laid, opening: Opening, one: Beyond, most: float) -> float | 
         return None
     distance = float(rim.distance(zone))
     if distance < TOUCHING:
+        if _is_bent_out_of(one, opening):
+            return None
         begins, ends = _span(zone, one.outwards)
         before, after = _span(rim, one.outwards)
         beyond = laid.sheet.thickness - TOUCHING
         return None if before < begins - beyond and after > ends + beyond else 0.0
     return distance if laid.through_material(opening.shape, zone) else None
+
+
+def _is_bent_out_of(one: Beyond, opening: Opening) -> bool:
+    """Whether the opening lies beside both ends of the bend, as around a tab that is bent out of a plate."""
+    ends = sorted((point for line in one.bend.lines for point in line), key=lambda point: float(point @ one.bend.along))
+    return all(opening.shape.exterior.distance(Point(end)) < SAME_PLACE for end in (ends[0], ends[-1]))
 
 
 def _span(shape: BaseGeometry, direction: Floats) -> tuple[float, float]:

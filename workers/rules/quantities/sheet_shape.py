@@ -83,13 +83,15 @@ def faces_not_unfolded(subject: Subject, _rule: Rule) -> list[Measurement]:
 def formed_height(subject: Subject, _rule: Rule) -> list[Measurement]:
     """Height in mm of each place that is stretched out of the sheet: an emboss, a louvre, a bridge, a hole's collar."""
     laid = laid_flat(subject)
-    change = always("leave it out, or bend a flange in its place")
     found = []
     for feature in subject.of_type("emboss", "extruded_hole"):
         faces = [face for face in feature.faces if face in laid.sheet.raised or feature.type == "emboss"]
         height = feature.size.get("height", 0.0)
         if feature.direction is not None and feature.type == "extruded_hole":
             heights = np.concatenate([subject.graph.vertices_of_face[face] for face in faces]) @ feature.direction
-            height = float(np.ptp(heights))
+            height = float(np.ptp(heights)) - laid.sheet.thickness
+        change = always(
+            "leave it out, or press in a nut instead" if feature.type == "extruded_hole" else "leave it out"
+        )
         found.append(measured(subject, height, feature.faces, change))
     return found
