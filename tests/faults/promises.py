@@ -11,6 +11,7 @@ from unittest import mock
 from server._atomic_json import read_json
 from server.data_folder import DataFolder
 from server.stores.analysis_runs import AnalysisRuns
+from server.stores.dfm_candidate_session_store import CandidateSessions, sha256_of
 from server.stores.dfm_review_jobs import JobState, ReviewJobs
 from server.stores.errors import NotFoundError
 from server.stores.leftovers import sweep
@@ -71,6 +72,7 @@ def _broken_documents(folder: Path, promises: Promises) -> list[str]:
         ("reply", lambda said: _reply(data, said)),
         ("status", lambda said: _status(data, said)),
         ("run", lambda said: _run(data, said)),
+        ("candidate", lambda said: _candidate(data, said)),
         ("job", lambda said: _job(data, said)),
         ("removal", lambda said: _removal(data, said)),
     ]
@@ -131,6 +133,17 @@ def _status(data: DataFolder, said: Said) -> str | None:
 def _run(data: DataFolder, said: Said) -> str | None:
     run = AnalysisRuns(data).get(said["model"], said["run"])
     return None if run.review["findings"] else "has no findings"
+
+
+def _candidate(data: DataFolder, said: Said) -> str | None:
+    sessions = CandidateSessions(data, AnalysisRuns(data))
+    session = sessions.get(said["model"], said["session"]).content
+    candidate = session.candidate(said["candidate"])
+    if sha256_of(sessions.part_of(said["model"], session, candidate)) != said["sha256"]:
+        return "has another part"
+    sessions.present_findings(said["model"], session)
+    known = ["proposed", *(decision.state for decision in candidate.decisions)]
+    return None if said["state"] in known else f"is {candidate.state} again"
 
 
 def _job(data: DataFolder, said: Said) -> str | None:

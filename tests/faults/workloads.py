@@ -22,11 +22,14 @@ import dramatiq
 from fastapi.testclient import TestClient
 
 from server.data_folder import DataFolder
+from server.ids import new_id
 from server.main import create_app
 from server.settings import Settings
 from server.stores.analysis_runs import AnalysisRuns
+from server.stores.dfm_candidate_session_store import CandidateSessions
 from server.stores.dfm_review_jobs import JobState, ReviewJobs
 from tests.server.conftest import step
+from tests.stores.sessions import finding, proposed
 from workers.file_broker import FileBroker
 
 QUEUE = "recorded"
@@ -51,7 +54,7 @@ def kept(what: str, **fields: object) -> None:
 
 
 def documents(folder: Path) -> None:
-    """Models, tickets, replies, jobs and runs, made and changed over HTTP as users and the worker do."""
+    """Models, tickets, replies, jobs, runs and candidates, made and changed over HTTP as users and the worker do."""
     settings = Settings(data_dir=folder)
     app = create_app(settings)
     with TestClient(app) as client:
@@ -60,7 +63,8 @@ def documents(folder: Path) -> None:
         for model_id in models[:2]:
             for number in range(2):
                 _ticket(client, model_id, f"{model_id}/{number}")
-            _review(client, model_id, DataFolder(folder))
+            run_id = _review(client, model_id, DataFolder(folder))
+            _candidate(client, model_id, run_id, DataFolder(folder))
         begun("removal", model=models[0])
         client.delete(f"/api/models/{models[0]}").raise_for_status()
         kept("removal", model=models[0])
@@ -86,7 +90,7 @@ def _ticket(client: TestClient, model_id: str, title: str) -> None:
     kept("status", model=model_id, ticket=ticket, status="resolved")
 
 
-def _review(client: TestClient, model_id: str, data: DataFolder) -> None:
+def _review(client: TestClient, model_id: str, data: DataFolder) -> str:
     asked = client.post(f"/api/models/{model_id}/dfm/review-v2", headers={"Prefer": "respond-async"})
     job_id = asked.raise_for_status().json()["id"]
     kept("job", job=job_id, state="queued")
@@ -94,10 +98,25 @@ def _review(client: TestClient, model_id: str, data: DataFolder) -> None:
     jobs, runs = ReviewJobs(data), AnalysisRuns(data)
     jobs.transition(job_id, JobState.RUNNING, reason="a worker took it")
     kept("job", job=job_id, state="running")
-    runs.add(model_id, job_id, {"schema": "rapiddraft.review/1", "findings": ["x" * 600]}, job_id=job_id)
+    review = {"schema": "rapiddraft.review/1", "process": "fdm", "limits": "default", "findings": [finding("x" * 600)]}
+    runs.add(model_id, job_id, review, job_id=job_id)
     kept("run", model=model_id, run=job_id)
     jobs.transition(job_id, JobState.SUCCEEDED, reason="reviewed", run_id=job_id)
     kept("job", job=job_id, state="succeeded")
+    return str(job_id)
+
+
+def _candidate(client: TestClient, model_id: str, run_id: str, data: DataFolder) -> None:
+    """A session, and an edit in it that a worker made and somebody accepted."""
+    sessions = f"/api/models/{model_id}/dfm/candidate-sessions"
+    session_id = client.post(sessions, json={"run_id": run_id}).raise_for_status().json()["id"]
+    candidate, files = proposed(data.uploads / new_id(), "f1")
+    CandidateSessions(data, AnalysisRuns(data)).add(model_id, session_id, candidate, files)
+    fields = {"model": model_id, "session": session_id, "candidate": candidate.id, "sha256": candidate.part_sha256}
+    kept("candidate", **fields, state="proposed")
+    path = f"{sessions}/{session_id}/candidates/{candidate.id}/accept"
+    client.post(path, json={"reason": "it is cheaper"}).raise_for_status()
+    kept("candidate", **fields, state="accepted")
 
 
 def queue(folder: Path) -> None:

@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from server.access.roles import Role
 from server.ids import new_id
 from server.services import Services
+from server.stores.dfm_candidate_session_store import SessionState
 from server.stores.dfm_review_jobs import JobState
 from server.stores.job_results import JobResults
 from server.stores.verify import verify
@@ -20,7 +21,7 @@ from tests.job_targets import done_by
 from tests.server.conftest import STEP, wait_until, working
 from tests.server.targets import FINDING, FINDINGS
 from workers import actors
-from workers.file_broker import QueueDiskFullError
+from workers.file_broker import QueueDiskFullError, QueueFullError
 from workers.sandbox import Sandbox
 
 WHY = {"reason": "it is cheaper"}
@@ -386,3 +387,24 @@ def test_a_viewer_reads_and_a_reviewer_changes(session: Session, services: Servi
 def test_a_removed_model_takes_its_sessions_along(session: Session, model_id: str) -> None:
     session.client.delete(f"/api/models/{model_id}").raise_for_status()
     assert problem(session.client.get(session.path)) == (404, "model_not_found")
+
+
+def test_an_attempt_in_a_session_that_was_closed_meanwhile_computes_nothing(
+    session: Session, services: Services
+) -> None:
+    """Say of a job that an operator brought back."""
+    job = session.propose("a", Prefer="respond-async").json()["id"]
+    services.candidate_sessions.close(
+        services.jobs.get(job).model_id, session.shown()["id"], SessionState.REJECTED, who="ann", reason="enough"
+    )
+    with mock.patch.object(actors, "sandbox", side_effect=AssertionError("it is computed")):
+        actors.Reviewer(services.settings).run(job, "req-1")
+    ended = services.jobs.get(job)
+    assert ended.state is JobState.FAILED and ended.error is not None and ended.error.code == "session_changed"
+
+
+def test_a_full_queue_refuses_it_before_anything_is_written(session: Session, services: Services) -> None:
+    with mock.patch.object(services.broker, "check_room", side_effect=QueueFullError("It is full.", 3)):
+        answer = session.propose("a", Prefer="respond-async")
+    assert problem(answer) == (429, "queue_full") and answer.headers["retry-after"]
+    assert services.jobs.ids() == []
