@@ -1,6 +1,8 @@
 """Orientation, overhangs, bridges, hollows and the machine's room, on exact parts and on meshes of them."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,10 +11,13 @@ from tests.additive_parts import bridge, cup, gallows, hollow_box, slotted_box, 
 from tests.engine.additive_reviewing import both, reviewed_as_mesh
 from tests.engine.reviewing import findings, reviewed
 from tests.parts import Solid, block, cylinder, prism, sphere
+from workers.additive.orientation import Orientation, best_first, candidates
 from workers.additive.overhangs import Overhang, overhangs
 from workers.additive.printing import printing
+from workers.additive.rounds import round_faces
 from workers.additive.skin import skin_of
 from workers.cad.read_file import read_file
+from workers.rules.quantities.additive_build import on_one_face
 
 UP = np.array([0.0, 0.0, 1.0])
 
@@ -21,7 +26,7 @@ def built(solid: Solid, folder: Path, process: str = "fdm", *, mesh: bool = Fals
     """What overhangs of the solid as it was drawn."""
     path = write_stl(solid, folder) if mesh else solid.write_step(folder / "part.step")
     part = read_file(path, path.name, lambda _stage: None).parts[0]
-    return overhangs(part, skin_of(part), UP, printing().building(process))
+    return overhangs(part, skin_of(part), UP, printing().building(process), [])
 
 
 @pytest.mark.parametrize("mesh", [False, True])
@@ -189,23 +194,156 @@ def test_an_open_mesh_leaves_hollows_undecided(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("process", "largest", "huge"),
-    [("fdm", 200.0, 950.0), ("sla", 175.0, 1600.0), ("sls", 300.0, 800.0), ("dmls", 250.0, 520.0)],
+    [("fdm", 200.0, 1300.0), ("sla", 175.0, 1800.0), ("sls", 300.0, 1000.0), ("dmls", 250.0, 650.0)],
 )
 def test_the_machine_has_room_for_the_part_one_way_round(process: str, largest: float, huge: float) -> None:
     bar = block(20.0, 10.0, largest - 1.0)
     for solid in (bar, bar.moved(axis=(1.0, 0.0, 0.0), degrees=90.0)):
         assert both(solid, process, "am-envelope") == []
-    (long,) = both(block(20.0, 10.0, 1.1 * largest), process, "am-envelope")
-    assert (long["severity"], long["measured"]["value"]) == ("major", pytest.approx(1.1, rel=1e-4))
+    (long,) = both(block(20.0, 10.0, 1.6 * largest), process, "am-envelope")
+    assert long["severity"] == "major"
     (longer,) = both(block(20.0, 10.0, huge), process, "am-envelope")
     assert longer["severity"] == "critical"
 
 
 def test_the_orientation_is_one_that_fits() -> None:
-    bar = block(20.0, 12.0, 170.0)  # longer than the plate of an SLA printer, not than its height
-    result = reviewed(bar, process="sla")
+    slab = block(150.0, 120.0, 170.0)  # larger than the plate of an SLA printer, and 170 mm only upright
+    (wide,) = findings(reviewed(slab, process="sla"), "am-envelope")
+    assert wide["measured"]["value"] == pytest.approx(150.0 / 145.0, rel=1e-4)
+    result = reviewed(block(140.0, 120.0, 170.0), process="sla")
     assert findings(result, "am-envelope") == []
     assert result["facts"]["build_height"]["value"] == pytest.approx(170.0)
+
+
+def test_a_bar_may_lie_aslant_on_the_plate() -> None:
+    assert findings(reviewed(block(270.0, 10.0, 10.0), process="fdm"), "am-envelope") == []
+    (long,) = both(block(300.0, 10.0, 10.0), "fdm", "am-envelope")
+    assert long["measured"]["value"] == pytest.approx(310.0 * 0.5**0.5 / 200.0, rel=1e-4)
+
+
+def test_what_needs_support_on_one_face_is_one_finding(tmp_path: Path) -> None:
+    letters = [block(4.0, 6.0, 3.0, (x, -6.0, 20.0)) for x in (5.0, 15.0, 25.0)]
+    plate = block(40.0, 10.0, 30.0).join(*letters, block(4.0, 6.0, 3.0, (30.0, 10.0, 20.0)))
+    regions = built(plate, tmp_path)
+    assert len(regions) == 4
+    groups = on_one_face(regions)
+    assert sorted(len(group) for group in groups) == [1, 3]
+    (three,) = (group for group in groups if len(group) == 3)
+    assert sum(o.area for o in three) == pytest.approx(3 * 4.0 * 6.0)
+
+
+@pytest.mark.parametrize(("radius", "count"), [(1.3, 0), (3.0, 1)])
+def test_a_round_at_the_foot_is_held_by_the_plate(radius: float, count: int, tmp_path: Path) -> None:
+    arc = [(radius * (1 - np.cos(angle)), radius * (1 - np.sin(angle))) for angle in np.linspace(0.0, np.pi / 2, 31)]
+    bar = prism([*arc, (20.0, 0.0), (20.0, 20.0), (0.0, 20.0)], 15.0)
+    found = built(bar.moved(axis=(1.0, 0.0, 0.0), degrees=90.0), tmp_path)
+    assert len(found) == count
+    for ledge in found:
+        assert ledge.reach == pytest.approx(radius * 0.5**0.5, rel=0.03)
+
+
+@pytest.mark.parametrize("mesh", [False, True])
+def test_the_crown_of_a_round_channel_is_no_flat_ceiling(mesh: bool, tmp_path: Path) -> None:
+    def channel(diameter: float) -> Solid:
+        return block(40.0, 30.0, 30.0).cut(cylinder(diameter, 60.0, (20.0, -5.0, 15.0), (0.0, 1.0, 0.0)))
+
+    path = write_stl(channel(7.0), tmp_path) if mesh else channel(7.0).write_step(tmp_path / "part.step")
+    part = read_file(path, path.name, lambda _stage: None).parts[0]
+    skin, dmls = skin_of(part), printing().building("dmls")
+    (crown,) = overhangs(part, skin, UP, dmls, round_faces(part, skin))
+    assert crown.vaulted
+    assert crown.span == pytest.approx(7.0 * 0.5**0.5, rel=1e-6)
+    (unknown,) = overhangs(part, skin, UP, dmls, [])
+    assert unknown.vaulted
+    assert not built(bridge(7.0), tmp_path, "dmls", mesh=mesh)[0].vaulted
+
+
+def tunnelled(diameter: float) -> Solid:
+    """A cube with a round tunnel along each axis, clear of each other: one lies level whichever way it is built."""
+    tools = [
+        cylinder(diameter, 80.0, (15.0, 15.0, -10.0)),
+        cylinder(diameter, 80.0, (-10.0, 45.0, 15.0), (1.0, 0.0, 0.0)),
+        cylinder(diameter, 80.0, (45.0, -10.0, 45.0), (0.0, 1.0, 0.0)),
+    ]
+    return block(60.0, 60.0, 60.0).cut(*tools)
+
+
+def test_round_channels_of_metal_may_be_wider_than_flat_ceilings() -> None:
+    assert both(tunnelled(7.5), "dmls", "am-bridge") == []
+    wide = both(tunnelled(9.0), "dmls", "am-bridge")
+    assert {round(f["limit"]["value"], 3) for f in wide} == {round(8.0 * 0.5**0.5, 3)}
+    assert {round(f["measured"]["value"], 3) for f in wide} == {round(9.0 * 0.5**0.5, 3)}
+
+
+def mouth_up() -> Solid:
+    """A cup that lies on its only broad face."""
+    return block(60.0, 60.0, 20.0).cut(block(40.0, 40.0, 20.0, (10.0, 10.0, 5.0)))
+
+
+def cups_of(solid: Solid) -> list[dict[str, Any]]:
+    """The finding on cups on the STEP file, where the mesh has one as well, or none."""
+    exact, mesh = (
+        findings(r, "am-trapped-volume") for r in (reviewed(solid, process="sla"), reviewed_as_mesh(solid, "sla"))
+    )
+    assert len(exact) == len(mesh)
+    return exact
+
+
+def test_a_cup_holds_resin_unless_it_is_vented() -> None:
+    (one,) = cups_of(mouth_up())
+    assert one["severity"] == "info"
+    assert one["measured"]["value"] == pytest.approx(40.0 * 40.0 * 15.0, rel=0.1)
+    assert "vent" in one["smallest_change"]
+    assert findings(reviewed(mouth_up(), process="sls"), "am-trapped-volume") == []
+    vented = mouth_up().cut(cylinder(0.8, 30.0, (30.0, 30.0, -5.0)))  # narrower than a cell of the grid
+    assert cups_of(vented) == []
+    blind = mouth_up().cut(cylinder(6.0, 4.0, (30.0, 30.0, 2.0)))
+    assert len(cups_of(blind)) == 1
+    notched = mouth_up().cut(block(20.0, 10.0, 20.0, (45.0, 25.0, 5.0)))
+    assert cups_of(notched) == []
+    (lower,) = cups_of(mouth_up().cut(block(20.0, 10.0, 20.0, (45.0, 25.0, 12.5))))
+    assert lower["measured"]["value"] == pytest.approx(40.0 * 40.0 * 7.5, rel=0.15)
+
+
+def test_a_narrow_cup_matters_to_nobody() -> None:
+    assert cups_of(block(60.0, 60.0, 20.0).cut(block(8.0, 8.0, 20.0, (10.0, 10.0, 5.0)))) == []
+
+
+def test_cups_are_the_same_however_the_part_lies() -> None:
+    values = [
+        findings(reviewed(solid, process="sla"), "am-trapped-volume")[0]["measured"]["value"]
+        for solid in (mouth_up(), mouth_up().moved((5.0, 7.0, -3.0), (1.0, 2.0, 3.0), 77.0))
+    ]
+    assert values[0] == pytest.approx(values[1], rel=0.1)
+
+
+def test_a_bridge_with_a_wing_that_nothing_holds_is_a_ledge(tmp_path: Path) -> None:
+    (ceiling,) = built(bridge(20.0).join(block(20.0, 14.0, 5.0, (10.0, 20.0, 15.0))), tmp_path)
+    assert ceiling.span is None
+    assert ceiling.reach == pytest.approx(14.0, rel=1e-6)
+
+
+def test_near_ties_go_by_the_mass_and_do_not_flip(tmp_path: Path) -> None:
+    path = block(10.0, 10.0, 10.0).write_step(tmp_path / "part.step")
+    part = read_file(path, path.name, lambda _stage: None).parts[0]
+
+    def ranked(*costs: float) -> list[int]:
+        flat = Orientation(UP, 1.0, 0.0, 1.0, 1.0, 1.0, (1.0, 1.0), 0.0)
+        tried = [replace(flat, cost=cost, mass_height=5.0 - n, plate_area=float(n)) for n, cost in enumerate(costs)]
+        return [int(o.plate_area) for o in best_first(part, tried)]
+
+    assert ranked(0.5, 0.5 + 1e-3) == [1, 0]
+    assert ranked(0.5 + 1e-3, 0.5) == [1, 0]
+    assert ranked(0.5, 0.6) == [0, 1]
+
+
+def test_directions_near_to_one_that_lies_flat_are_not_tried(tmp_path: Path) -> None:
+    wedge = prism([(0.0, 0.0), (40.0, 0.0), (40.0, 20.0), (0.0, 20.7)], 30.0)  # its top slopes by one degree
+    path = wedge.write_step(tmp_path / "part.step")
+    part = read_file(path, path.name, lambda _stage: None).parts[0]
+    ways = candidates(part, part.mesh)
+    assert (np.tril(ways @ ways.T, -1) < np.cos(np.radians(2.9))).all()
+    assert any(way == pytest.approx([0.0, 1.0, 0.0], abs=1e-9) for way in ways)
 
 
 def test_a_mesh_is_reviewed_as_a_whole() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.additive_parts import engraved_stroke, fin, hole, pin, raised_stroke, sheet, slit, tube, web
+from tests.additive_parts import PLATE, engraved_stroke, fin, hole, pin, raised_stroke, sheet, slit, tube, web
 from tests.engine.additive_reviewing import both, reviewed_as_mesh
 from tests.engine.reviewing import findings, reviewed
 from tests.parts import Solid, block, bracket, cylinder, drill
@@ -85,8 +85,38 @@ def test_strokes_on_one_side_are_one_finding() -> None:
 @pytest.mark.parametrize("process", ["sla", "dmls"])
 def test_a_sound_part_has_no_findings(process: str) -> None:
     for result in (reviewed(bracket(), process=process), reviewed_as_mesh(bracket(), process)):
-        assert result["findings"] == []
+        assert [f for f in result["findings"] if f["severity"] != "info"] == []
         assert result["undecided"] == []
+
+
+def test_findings_name_the_features_that_they_are_about() -> None:
+    def named(solid: Solid, process: str, rule: str) -> list[tuple[str, dict[str, float]]]:
+        result = reviewed(solid, process=process)
+        (finding,) = findings(result, rule)
+        by_id = {feature["id"]: feature for feature in result["features"]}
+        return [(by_id[name]["type"], by_id[name]["size"]) for name in finding["features"]]
+
+    blind = block(40.0, 30.0, 12.0).cut(drill(1.2, 8.0, (20.0, 15.0, 12.0), point=False))
+    for solid, process, rule, kind, size in (
+        (hole(1.2), "sls", "am-hole", "through_hole", {"diameter": 1.2, "depth": PLATE}),
+        (blind, "sls", "am-hole", "blind_hole", {"diameter": 1.2, "depth": 8.0}),
+        (pin(2.0), "fdm", "am-pin", "boss", {"diameter": 2.0, "height": 10.0}),
+        (fin(0.6), "fdm", "am-wall", "rib", {"thickness": 0.6, "height": 12.0}),
+        (web(0.6), "fdm", "am-wall", "wall", {"thickness": 0.6}),
+        (slit(0.4), "fdm", "am-gap", "slot", {"width": 0.4, "depth": 12.0}),
+        (raised_stroke(0.5), "fdm", "am-detail", "rib", {"thickness": 0.5, "height": 0.8}),
+        (engraved_stroke(0.5), "fdm", "am-detail", "slot", {"width": 0.5, "depth": 0.8}),
+    ):
+        ((found, sizes),) = named(solid, process, rule)
+        assert (found, sorted(sizes)) == (kind, sorted(size))
+        assert sizes == pytest.approx(size, rel=1e-2)
+
+
+def test_a_mesh_has_the_features_of_its_part() -> None:
+    for solid in (block(40.0, 30.0, 8.0).cut(cylinder(1.2, 20.0, (20.0, 15.0, -5.0))), web(0.6), slit(0.4)):
+        exact, mesh = reviewed(solid, process="sls"), reviewed_as_mesh(solid, "sls")
+        kinds = [sorted(f["type"] for f in result["features"]) for result in (exact, mesh)]
+        assert kinds[0] == kinds[1] != []
 
 
 def test_a_wedge_is_no_wall() -> None:

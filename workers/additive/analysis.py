@@ -5,22 +5,27 @@ from typing import Any
 
 import numpy as np
 
-from workers.additive.hollows import Chamber, Void, chambers, closed_voids
+from workers.additive.cups import Cup, cups
+from workers.additive.features import additive_features
+from workers.additive.hollows import Chamber, Grid, Void, chambers, closed_voids, hides_anything
 from workers.additive.orientation import Orientation, orientations, times_too_large
 from workers.additive.overhangs import Overhang, overhangs
-from workers.additive.printing import AdditiveProcess, printing
+from workers.additive.printing import AdditiveProcess, Building, printing
 from workers.additive.rounds import Round, round_faces
 from workers.additive.skin import Skin, skin_of
 from workers.additive.spans import Span, narrow_gaps, thin_walls
 from workers.cad.part import Floats, Part
 from workers.facts.fact import Fact, NotMeasuredError
 from workers.facts.measure import PartFacts
+from workers.facts.rays import RayScene
 from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
 from workers.features.turned_axis import TurningAxis
 from workers.rules.material import Material
 
 MOST_ALTERNATIVES = 5
+# A part that is no more times as large as the machine is as large: it was turned and rounded.
+FITS = 1 + 1e-5
 TRIED = "ways up along flat faces, own and principal directions; least cost of support, height and foot"
 SHELLS = "closed shells of the mesh, exact; chambers by the largest ball that leaves, on a grid of cells"
 
@@ -37,6 +42,7 @@ class AdditiveShape:
     gaps: list[Span] | None
     voids: list[Void]
     chambers: list[Chamber]
+    cups: list[Cup]  # in the first of the orientations
     features: list[Feature] = field(default_factory=list)
 
     @property
@@ -110,13 +116,27 @@ def _analyse(
     data, skin, scene = printing(), skin_of(part), facts.scene
     building, machine = data.building(process), data.machines_for(process)[0]
     tried = orientations(part, skin.mesh, scene, least_box(part, facts), building, data.orientation)
-    tried = sorted(tried, key=lambda o: times_too_large(o, machine.size) > 1 + 1e-9)
+    tried = sorted(tried, key=lambda o: times_too_large(o, machine.size) > FITS)
     up = tried[0].up
     rounds = round_faces(part, skin)
     walls, gaps = _spans(part, skin, facts, rounds)
     voids = closed_voids(skin) if part.closed else []
-    hollows = chambers(part, scene, up, rounds, voids) if part.closed and building.medium != "none" else []
-    return AdditiveShape(process, tried, overhangs(part, skin, up, building), rounds, walls, gaps, voids, hollows)
+    hollows, mouths = _hollows(part, scene, up, rounds, voids, building) if part.closed else ([], [])
+    features = additive_features(part, scene, rounds, walls or [], gaps or [])
+    over = overhangs(part, skin, up, building, rounds)
+    return AdditiveShape(process, tried, over, rounds, walls, gaps, voids, hollows, mouths, features)
+
+
+def _hollows(
+    part: Part, scene: RayScene, up: Floats, rounds: list[Round], voids: list[Void], building: Building
+) -> tuple[list[Chamber], list[Cup]]:
+    """What powder or resin is left in: chambers, and in resin cups."""
+    in_chambers = building.medium != "none" and hides_anything(part, scene, voids)
+    if not (in_chambers or building.least_cup):
+        return [], []
+    grid, holes = Grid.of(part, scene, up), [r for r in rounds if r.hollow]
+    mouths = cups(part, scene, grid, holes, voids, building.least_cup) if building.least_cup else []
+    return chambers(grid, rounds) if in_chambers else [], mouths
 
 
 def least_box(part: Part, facts: PartFacts) -> Floats:

@@ -9,6 +9,7 @@ from scipy import ndimage
 from workers.additive.rounds import Round
 from workers.additive.skin import Skin
 from workers.cad.part import Floats, Ints, Part
+from workers.facts.frames import own_directions, principal_axes
 from workers.facts.rays import Bools, RayScene
 from workers.facts.samples import spread_by_area
 
@@ -18,11 +19,12 @@ LEAST_VOID_MM3 = 1e-3
 POINTS, LOOKS = 1_500, 64
 HIDDEN_SHARE = 0.003
 # Cells along the part's longest side.
-CELLS = 96
+CELLS = 64
 # An opening is a throat if the chamber behind it holds a ball so much wider.
 WIDER = 1.5
 # Throats of these radii are tried, mm; a wider one lets anything out.
 THROATS_MM = (6.0, 5.0, 4.0, 3.0, 2.5, 2.0, 1.5, 1.0, 0.5)
+ASLANT = 0.9
 LEAST_CELLS = 30
 HALVINGS = 7
 MOST_WAYS_OUT = 12
@@ -67,15 +69,12 @@ def closed_voids(skin: Skin) -> list[Void]:
     return sorted(voids, key=lambda void: (-round(void.volume, 6), *np.round(void.point, 3).tolist()))
 
 
-def chambers(part: Part, scene: RayScene, up: Floats, rounds: list[Round], voids: list[Void]) -> list[Chamber]:
+def chambers(grid: "Grid", rounds: list[Round]) -> list[Chamber]:
     """The chambers of a closed part, the narrowest way out first; closed voids are none."""
-    if not _hides_anything(part, scene, voids):
-        return []
-    grid = Grid.of(part, scene, up)
     return sorted(_throats(grid, [r for r in rounds if r.hollow]), key=lambda c: (round(c.opening, 6), -c.volume))
 
 
-def _hides_anything(part: Part, scene: RayScene, voids: list[Void]) -> bool:
+def hides_anything(part: Part, scene: RayScene, voids: list[Void]) -> bool:
     """Whether part of the surface, closed voids apart, looks out of the part in no direction."""
     samples = spread_by_area(part.mesh, POINTS)
     normals, face = samples.normals[:POINTS], samples.face[:POINTS]
@@ -110,8 +109,9 @@ class Grid:
     @classmethod
     def of(cls, part: Part, scene: RayScene, up: Floats, cells: int = CELLS) -> "Grid":
         """The part, in so many cells along its longest side."""
-        helper = np.eye(3)[int(np.abs(up).argmin())]
-        across = np.cross(up, helper)
+        # Along the part's own directions, so that the cells lie in it alike however it was turned.
+        own = np.concatenate([own_directions(part), principal_axes(part)])
+        across = np.cross(up, own[np.abs(own @ up) < ASLANT][0])
         across /= np.linalg.norm(across)
         frame = np.array([across, np.cross(up, across), up])
         nodes = part.mesh.vertices @ frame.T
@@ -160,8 +160,10 @@ _Labels = NDArray[np.int32]
 
 def _throats(grid: Grid, holes: list[Round]) -> list[Chamber]:
     """From the widest throat to the narrowest: what a ball of that size cannot leave, though it fits in well."""
+    if grid.pitch > THROATS_MM[0]:
+        return []
     room = ndimage.distance_transform_edt(np.pad(grid.air, 1, constant_values=True))[1:-1, 1:-1, 1:-1] * grid.pitch
-    outside = _outside(grid.air)
+    outside = air_that_leads_out(grid.air)
     found: list[Chamber] = []
     taken = np.zeros(grid.air.shape, dtype=bool)
     for radius in THROATS_MM:
@@ -181,7 +183,7 @@ def _throats(grid: Grid, holes: list[Round]) -> list[Chamber]:
     return found
 
 
-def _outside(air: Bools) -> Bools:
+def air_that_leads_out(air: Bools) -> Bools:
     """The air that leads out; what does not is a closed void."""
     label, _ = ndimage.label(air)
     return np.asarray(np.isin(label, np.setdiff1d(np.unique(_shell(label)), [0])))

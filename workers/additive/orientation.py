@@ -1,6 +1,6 @@
 """Which way up a part is built best."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
@@ -16,7 +16,12 @@ from workers.facts.samples import spread_by_area
 MOST_DIRECTIONS = 12
 # A direction counts as one if this share of the surface looks in it.
 LEAST_SHARE = 0.01
-SAME = 1 - 1e-6
+# Of directions closer to each other than this (cosine of 3 degrees) one stands for all: so little is no tilt.
+SAME = 0.9986
+# Costs no further apart are equal: rays sample the room below what overhangs.
+EQUAL_COST = 2e-3
+EQUAL = 1e-4  # of the part's diagonal: heights
+SAME_BUT_FOR_ROUNDING = 1 - 1e-6
 STEP = 1e-3  # normals closer than this in each coordinate are one
 PER_SIDE = 1000
 # What lies so near to the plate, as a share of the diagonal, lies on it.
@@ -25,6 +30,8 @@ FLAT_DOWN = 0.999
 # A slope within this of the limit is on it (cosine): single precision in a file of triangles tells no more.
 ON_THE_LIMIT = 1e-4
 RAYS = 300
+# A part may lie aslant on the plate: tried in steps of a quarter of a degree.
+TURNS = np.radians(np.linspace(0.0, 90.0, 361))
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,7 @@ class Orientation:
 
     up: Floats  # (3,) unit, in the part's own frame
     height: float  # mm
+    mass_height: float  # mm that the centre of mass lies above the plate
     plate_area: float  # mm2 that lies on the plate
     support_area: float  # mm2 of surface that overhangs more than the process allows
     support_volume: float  # mm3 below it, down to the plate or to the part
@@ -47,8 +55,26 @@ def orientations(
     ups = candidates(part, mesh)
     built = [_built(part, mesh, scene, up, building) for up in ups]
     widest = max(max(o.plate_area for o in built), 1e-9)
-    priced = [Orientation(**(vars(o) | {"cost": _cost(part, o, box, weights, o.plate_area / widest)})) for o in built]
-    return sorted(priced, key=lambda o: round(o.cost, 6))
+    priced = [replace(o, cost=_cost(part, o, box, weights, o.plate_area / widest)) for o in built]
+    return best_first(part, priced)
+
+
+def best_first(part: Part, built: list[Orientation]) -> list[Orientation]:
+    """By cost; of equals the one whose mass lies lowest, then the lowest; of these, as it was drawn."""
+    cost = _steps(np.array([o.cost for o in built]), EQUAL_COST)
+    slack = EQUAL * part.diagonal
+    mass = _steps(np.array([o.mass_height for o in built]), slack)
+    height = _steps(np.array([o.height for o in built]), slack)
+    as_drawn = np.round([-o.up for o in built], 3).T + 0.0
+    return [built[number] for number in np.lexsort((*as_drawn, height, mass, cost))]
+
+
+def _steps(values: Floats, slack: float) -> Ints:
+    """(n,) the rank of each value; those that a chain of differences of no more than `slack` links have one rank."""
+    order = np.argsort(values, kind="stable")
+    rank = np.empty(len(values), dtype=np.int64)
+    rank[order] = np.cumsum(np.diff(values[order], prepend=values[order[0]]) > slack)
+    return rank
 
 
 def candidates(part: Part, mesh: Mesh) -> Floats:
@@ -63,7 +89,19 @@ def candidates(part: Part, mesh: Mesh) -> Floats:
     own = np.concatenate([own_directions(part)[: MOST_DIRECTIONS // 2], principal_axes(part)])
     ways = np.concatenate([-mesh.normals[first[order]], mesh.normals[first[order]], own, -own])
     ways = ways / np.linalg.norm(ways, axis=1, keepdims=True)
-    return np.asarray(ways[~np.tril(ways @ ways.T > SAME, -1).any(axis=1)])
+    ways = ways[~np.tril(ways @ ways.T > SAME_BUT_FOR_ROUNDING, -1).any(axis=1)]
+    return _distinct(ways, np.array([mesh.areas[on_plate(part, mesh, up)].sum() for up in ways]) / part.area)
+
+
+def _distinct(ways: Floats, on_plate: Floats) -> Floats:
+    """Without those that another is near to which lays more of the surface on the plate."""
+    order = np.argsort(-np.round(on_plate, 6), kind="stable")
+    close = ways[order] @ ways[order].T > SAME
+    kept: list[int] = []
+    for number in range(len(order)):
+        if not close[number, kept].any():
+            kept.append(number)
+    return np.asarray(ways[order[kept]])
 
 
 def overhanging(part: Part, mesh: Mesh, up: Floats, support_angle: float) -> Bools:
@@ -89,6 +127,7 @@ def _built(part: Part, mesh: Mesh, scene: RayScene, up: Floats, building: Buildi
     return Orientation(
         up,
         float(heights.max() - heights.min()),
+        float(part.centre_of_mass @ up - heights.min()),
         float(mesh.areas[flat].sum()),
         float(mesh.areas[over].sum()),
         _support_volume(part, mesh, scene, up, over, float(heights.min())),
@@ -142,5 +181,7 @@ def _cost(part: Part, o: Orientation, box: Floats, weights: Weights, of_widest: 
 
 def times_too_large(o: Orientation, size: tuple[float, float, float]) -> float:
     """The largest of the part's sides over the machine's, as the part stands, turned on the plate as fits best."""
-    plate = sorted(size[:2], reverse=True)
-    return max(o.footprint[0] / plate[0], o.footprint[1] / plate[1], o.height / size[2])
+    (length, width), plate = o.footprint, sorted(size[:2], reverse=True)
+    along = (length * np.cos(TURNS) + width * np.sin(TURNS)) / plate[0]
+    across = (length * np.sin(TURNS) + width * np.cos(TURNS)) / plate[1]
+    return max(float(np.maximum(along, across).min()), o.height / size[2])

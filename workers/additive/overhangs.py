@@ -1,11 +1,12 @@
 """What overhangs as the part is built: ledges that jut out freely, and bridges that are held at both ends."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from workers.additive.orientation import overhanging
+from workers.additive.orientation import on_plate, overhanging
 from workers.additive.printing import Building
+from workers.additive.rounds import FACETS_DEGREES, Round
 from workers.additive.skin import Skin, part_of_mesh
 from workers.cad.elementary import unit
 from workers.cad.part import Floats, Ints, Part
@@ -17,9 +18,14 @@ POINTS = 40
 DIRECTIONS = 10
 # A region is a bridge if so much of it is held at both ends: a point beside a corner may miss its wall.
 BRIDGED = 0.95
-# Nothing is held by a face that goes on level (sine).
+# Nothing is held by a face that goes on level but for rounding (sine): those that do slope 45 degrees or so.
 FALLS = 1e-3
 SAME = 1e-9
+LIES = 0.1  # sine: a hole that is no more aslant lies level
+# A vault goes on smoothly into its walls, and no more of it than this is nearly level (cosine of 15 degrees):
+# of a round one a third, of a flat ceiling with rounded corners most.
+LEVEL, LEVEL_SHARE = 0.966, 0.6
+MOST_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -29,8 +35,10 @@ class Overhang:
     angle: float  # degrees from horizontal, of the flattest of it
     area: float  # mm2
     span: float | None  # mm from end to end, of a bridge; None of a ledge
+    vaulted: bool  # a bridge that is the crown of a round vault, rather than a flat ceiling
     reach: float  # mm that a ledge juts out from what holds it; inf of an island that nothing holds
     faces: tuple[int, ...]
+    held_by: tuple[int, ...]  # the faces below the edges that hold it
     point: Floats  # (3,) amid the largest triangle
     normal: Floats  # (3,) outward there
 
@@ -42,26 +50,41 @@ class _Border:
     start: Floats  # (s, 2)
     end: Floats  # (s, 2)
     held: Bools  # (s,) whether the part goes on below there
+    smooth: Bools  # (s,) whether it does so without an edge
+    beyond: Ints  # (s,) the face there
 
 
-def overhangs(part: Part, skin: Skin, up: Floats, building: Building) -> list[Overhang]:
-    """All regions that need support or bridge, largest first; what juts out less than the process carries is none."""
+def overhangs(part: Part, skin: Skin, up: Floats, building: Building, rounds: list[Round]) -> list[Overhang]:
+    """All regions that need support or bridge, largest first; what juts out less than the process carries is none.
+
+    The span of the crown of one of the `rounds` is exact; otherwise it is as exact as the mesh.
+    """
     over = overhanging(part, skin.mesh, up, building.support_angle)
     if not over.any():
         return []
     both = over[skin.pairs]
     piece = skin.components(np.flatnonzero(both.all(axis=1)))
     rims = np.flatnonzero(both[:, 0] != both[:, 1])
+    plate = on_plate(part, skin.mesh, up)
     frame = _frame(up)
+    level = [r for r in rounds if r.hollow and abs(float(r.axis @ up)) < LIES]
     found = []
     for number in np.unique(piece[over]):
         triangles = np.flatnonzero(piece == number)
         rim = rims[(piece[skin.pairs[rims]] == number).any(axis=1)]
-        found.append(_region(skin, frame, triangles, rim))
+        found.append(_as_crown(_region(skin, frame, triangles, rim, plate), level, building))
     return sorted(
         (o for o in found if o.span is not None or o.reach > building.least_overhang),
         key=lambda o: (-round(o.area, 6), *np.round(o.point, 3).tolist()),
     )
+
+
+def _as_crown(found: Overhang, level: list[Round], building: Building) -> Overhang:
+    """With its exact span, if it is that of a hole that lies level."""
+    hole = next((hole for hole in level if set(found.faces) <= set(hole.faces)), None)
+    if hole is None or found.span is None:
+        return found
+    return replace(found, vaulted=True, span=hole.diameter * float(np.sin(np.radians(building.support_angle))))
 
 
 def _frame(up: Floats) -> Floats:
@@ -72,28 +95,33 @@ def _frame(up: Floats) -> Floats:
     return np.array([across, np.cross(up, across), up])
 
 
-def _region(skin: Skin, frame: Floats, triangles: Ints, rim: Ints) -> Overhang:
+def _region(skin: Skin, frame: Floats, triangles: Ints, rim: Ints, plate: Bools) -> Overhang:
     mesh = skin.mesh
     largest = triangles[int(np.round(mesh.areas[triangles], 6).argmax())]
     down = -(mesh.normals[triangles] @ frame[2])
-    real = mesh.areas[triangles] > 0
+    areas = mesh.areas[triangles]
+    real = areas > 0
     angle = float(np.degrees(np.arccos(np.clip(down[real].max(initial=0.0), 0.0, 1.0))))
-    border = _border(skin, frame, triangles, rim)
+    border = _border(skin, frame, triangles, rim, plate)
     span = _span(skin, frame, triangles, border)
     reach = 0.0 if span is not None else _reach(border)
+    level = float(areas[down > LEVEL].sum()) <= LEVEL_SHARE * float(areas.sum())
+    vaulted = span is not None and level and bool(border.smooth[border.held].all())
     return Overhang(
         round(angle, 6),
-        float(mesh.areas[triangles].sum()),
+        float(areas.sum()),
         span,
+        vaulted,
         reach,
         tuple(np.unique(mesh.face[triangles]).tolist()),
+        tuple(np.unique(border.beyond[border.held]).tolist()),
         mesh.centroids[largest],
         mesh.normals[largest],
     )
 
 
-def _border(skin: Skin, frame: Floats, triangles: Ints, rim: Ints) -> _Border:
-    """Beyond an edge that holds, the surface goes down, square to the edge."""
+def _border(skin: Skin, frame: Floats, triangles: Ints, rim: Ints, plate: Bools) -> _Border:
+    """Beyond an edge that holds, the surface goes down, square to the edge, or lies on the plate."""
     mesh, pairs = skin.mesh, skin.pairs[rim]
     inside = np.isin(pairs[:, 0], triangles)
     beyond = np.where(inside, pairs[:, 1], pairs[:, 0])
@@ -103,7 +131,9 @@ def _border(skin: Skin, frame: Floats, triangles: Ints, rim: Ints) -> _Border:
     away = mesh.vertices[third] - mesh.vertices[ends[:, 0]]
     away = unit(away - np.einsum("ij,ij->i", away, along)[:, None] * along)
     level = mesh.vertices @ frame[:2].T
-    return _Border(level[ends[:, 0]], level[ends[:, 1]], away @ frame[2] < -FALLS)
+    held = (away @ frame[2] < -FALLS) | plate[beyond]
+    smooth = np.abs(skin.turn[rim]) < np.radians(FACETS_DEGREES)
+    return _Border(level[ends[:, 0]], level[ends[:, 1]], held, smooth, mesh.face[beyond])
 
 
 def _span(skin: Skin, frame: Floats, triangles: Ints, border: _Border) -> float | None:
@@ -112,9 +142,10 @@ def _span(skin: Skin, frame: Floats, triangles: Ints, border: _Border) -> float 
     if not len(ways):
         return None
     samples = spread_by_area(part_of_mesh(skin.mesh, triangles), POINTS).points[: 2 * POINTS] @ frame[:2].T
+    each = max(1, MOST_AT_ONCE // max(1, len(samples) * len(border.start)))
     widths = np.full(len(samples), np.inf)
-    for way in ways:
-        widths = np.minimum(widths, _across(samples, way, border))
+    for begin in range(0, len(ways), each):
+        widths = np.minimum(widths, _across(samples, ways[begin : begin + each], border).min(axis=0))
     held = np.isfinite(widths)
     return float(widths[held].max()) if held.mean() >= BRIDGED else None
 
@@ -133,24 +164,20 @@ def _ways(border: _Border) -> Floats:
     return np.asarray(square[first[order]])
 
 
-def _across(points: Floats, way: Floats, border: _Border) -> Floats:
-    """(m,) mm from border to border through each point along `way`, inf where an end is not held."""
+def _across(points: Floats, ways: Floats, border: _Border) -> Floats:
+    """(k, m) mm from border to border through each point along each way, inf where an end is not held."""
     edge = border.end - border.start
-    turn = way[0] * edge[:, 1] - way[1] * edge[:, 0]
-    offset = border.start[None] - points[:, None]
+    offset = border.start - points[:, None]
+    turn = ways[:, :1] * edge[:, 1] - ways[:, 1:] * edge[:, 0]
     crosses = np.abs(turn) > SAME
-    safe = np.where(crosses, turn, 1.0)
+    safe = np.where(crosses, turn, 1.0)[:, None]
     at = (offset[..., 0] * edge[:, 1] - offset[..., 1] * edge[:, 0]) / safe
-    along_edge = (offset[..., 0] * way[1] - offset[..., 1] * way[0]) / safe
-    met = crosses & (along_edge > -1e-6) & (along_edge < 1 + 1e-6)
+    along_edge = (offset[..., 0] * ways[:, None, 1:] - offset[..., 1] * ways[:, None, :1]) / safe
+    met = crosses[:, None] & (along_edge > -1e-6) & (along_edge < 1 + 1e-6)
     ahead = np.where(met & (at >= 0), at, np.inf)
     behind = np.where(met & (at < 0), -at, np.inf)
-    if not ahead.size:
-        return np.full(len(points), np.inf)
-    rows = np.arange(len(points))
-    one, two = ahead.argmin(axis=1), behind.argmin(axis=1)
-    held = border.held[one] & border.held[two]
-    return np.asarray(np.where(held, ahead[rows, one] + behind[rows, two], np.inf))
+    held = border.held[ahead.argmin(axis=2)] & border.held[behind.argmin(axis=2)]
+    return np.asarray(np.where(held, ahead.min(axis=2) + behind.min(axis=2), np.inf))
 
 
 def _reach(border: _Border) -> float:

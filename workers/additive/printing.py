@@ -33,6 +33,7 @@ class Building(_Strict):
     support_angle: float = Field(ge=0, le=90, description="degrees from horizontal; 0: the powder carries everything")
     least_overhang: float = Field(ge=0, description="mm that may jut out freely")
     medium: Literal["none", "resin", "powder"]  # what is left in a hollow
+    least_cup: float = Field(ge=0, description="mm2: mouth of the least cup that matters; 0: none does")
     least_wall: float = Field(gt=0, description="mm, where both its ends are held")
     preference: float = Field(ge=0, le=1, description="of the process, for a part that it makes without any trouble")
     sources: list[str]

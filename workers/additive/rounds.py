@@ -14,6 +14,7 @@ FLAT_DEGREES = 1.0
 ALONG = 0.01
 SAME_AXIS = 0.99995
 MOST_AXES = 32
+PER_SIDE = 1000  # steps that a direction is rounded to
 # What turns by less in all is no whole round.
 LEAST_TURN = np.radians(300.0)
 WIDEST_OPENING = np.radians(60.0)
@@ -74,8 +75,11 @@ def _axes(skin: Skin, bent: Ints) -> Floats:
     rounded = np.round(rows, 3)
     leading = np.argmax(rounded != 0, axis=1)
     sense = np.where(rounded[np.arange(len(rows)), leading] < 0, -1.0, 1.0)[:, None]
-    keys, first, inverse = np.unique(rounded * sense + 0.0, axis=0, return_index=True, return_inverse=True)
-    weight = np.bincount(inverse.ravel(), weights=length, minlength=len(keys))
+    # Three whole numbers in one: numpy sorts rows ten times as slowly.
+    steps = np.rint(rounded * sense * PER_SIDE).astype(np.int64) + PER_SIDE
+    key = (steps[:, 0] * (2 * PER_SIDE + 1) + steps[:, 1]) * (2 * PER_SIDE + 1) + steps[:, 2]
+    keys, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    weight = np.bincount(inverse, weights=length, minlength=len(keys))
     order = np.lexsort((first, -np.round(weight, 6)))[: 8 * MOST_AXES]
     axes = (rows * sense)[first[order]]
     same = np.abs(axes @ axes.T) > SAME_AXIS

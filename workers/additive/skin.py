@@ -26,7 +26,7 @@ class Skin:
     def components(self, edges: Ints) -> Ints:
         """(t,) the connected piece of each triangle, over the given edges alone; numbered by its first triangle."""
         count = len(self.mesh.triangles)
-        return first_first(_connected(count, self.pairs[edges]))
+        return _connected(count, self.pairs[edges])
 
     def smooth(self, most_degrees: float) -> Ints:
         """The edges that turn by less than that."""
@@ -61,7 +61,7 @@ def _turns(mesh: Mesh, pairs: Ints, ends: Ints) -> Floats:
 def _welded(part: Part) -> Mesh:
     mesh = part.mesh
     close = KDTree(mesh.vertices).query_pairs(SAME_NODE * part.diagonal, output_type="ndarray")
-    node = first_first(_connected(len(mesh.vertices), close))
+    node = _connected(len(mesh.vertices), close)
     triangles = node[mesh.triangles]
     a, b, c = triangles.T
     real = (a != b) & (b != c) & (c != a)
@@ -71,16 +71,9 @@ def _welded(part: Part) -> Mesh:
 
 
 def _connected(count: int, pairs: Ints) -> Ints:
+    """(count,) the piece of each; scipy numbers them in the order of their first members."""
     links = coo_array((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
     return np.asarray(connected_components(links, directed=False)[1], dtype=np.int64)
-
-
-def first_first(label: Ints) -> Ints:
-    """The same partition, its pieces numbered by their first member."""
-    _, first, inverse = np.unique(label, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return np.asarray(rank[inverse])
 
 
 def part_of_mesh(mesh: Mesh, triangles: Ints) -> Mesh:

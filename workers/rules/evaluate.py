@@ -139,7 +139,7 @@ def _distance(level: Level, measurement: Measurement) -> float:
 def _is_beyond(level: Level, measurement: Measurement) -> bool:
     limit = limit_of(level, measurement)
     if limit is None:
-        return True
+        return level.of is None or measurement.details[level.of] != 0
     slack = ON_THE_LIMIT * max(1.0, abs(limit))
     match level.comparison:
         case ">":

@@ -3,6 +3,7 @@
 import numpy as np
 
 from workers.additive.analysis import AdditiveShape
+from workers.additive.cups import Cup
 from workers.additive.hollows import Chamber, Void
 from workers.additive.orientation import times_too_large
 from workers.additive.overhangs import Overhang
@@ -14,45 +15,87 @@ from workers.rules.rule_file import Rule, RuleFileError
 
 @quantity("overhang_angle", on_meshes="any")
 def overhang_angle(subject: Subject, _rule: Rule) -> list[Measurement]:
-    """Degrees from horizontal of each face that overhangs in the best orientation; bridges are none.
+    """Degrees from horizontal of the flattest of what overhangs in the best orientation; bridges are none.
 
-    Details: its `area` in mm2 and how far it juts out (`reach`) in mm, 0 where nothing holds it.
+    What one face holds, say the letters on a wall, is one. Details: its `area` in mm2 and how far it juts out
+    (`reach`) in mm, 0 where nothing holds it.
     """
-    return [_overhang(o) for o in analysis_of(subject, AdditiveShape).overhangs if o.span is None]
+    ledges = [o for o in analysis_of(subject, AdditiveShape).overhangs if o.span is None]
+    return [_overhang(group) for group in on_one_face(ledges)]
 
 
-def _overhang(o: Overhang) -> Measurement:
+def on_one_face(ledges: list[Overhang]) -> list[list[Overhang]]:
+    """Largest first, in groups that are held by common faces."""
+    groups: list[list[Overhang]] = []
+    for ledge in ledges:
+        same = [g for g in groups if any(not set(ledge.held_by).isdisjoint(o.held_by) for o in g)]
+        first = [o for g in same for o in g]
+        groups = [g for g in groups if not any(g is one for one in same)] + [[*first, ledge]]
+    return groups
+
+
+def _overhang(group: list[Overhang]) -> Measurement:
+    largest = group[0]
+    angle, area = min(o.angle for o in group), sum(o.area for o in group)
+    reaches = [o.reach for o in group if np.isfinite(o.reach)]
+    places = "" if len(group) == 1 else f" in {len(group)} places"
+
     def change(limit: float) -> Change:
-        text = f"slope the {o.area:.0f} mm² beneath by {limit - o.angle:.1f}° to {limit:g}°, or plan for support there"
-        return Change(text, "angle", o.angle, limit, "deg")
+        slope = f"at {limit:g}° rather than {angle:.1f}°"
+        text = f"slope the {area:.{0 if area > 10 else 1}f} mm² beneath{places} {slope}, or plan for support there"
+        return Change(text, "angle", angle, limit, "deg")
 
-    details = {"area": o.area, "reach": o.reach if np.isfinite(o.reach) else 0.0}
-    return Measurement(o.angle, list(o.faces), o.point, o.normal, change, details=details)
+    faces = sorted({face for o in group for face in o.faces})
+    details = {"area": area, "reach": max(reaches, default=0.0)}
+    return Measurement(angle, faces, largest.point, largest.normal, change, details=details)
 
 
 @quantity("bridge_span", on_meshes="any")
 def bridge_span(subject: Subject, _rule: Rule) -> list[Measurement]:
-    """mm that each ceiling which is held at both ends spans, in the best orientation. Detail: its `area` in mm2."""
-    return [_bridge(o, o.span) for o in analysis_of(subject, AdditiveShape).overhangs if o.span is not None]
+    """mm that each ceiling which is held at both ends spans, in the best orientation.
+
+    Details: its `area` in mm2; to hold only one kind against a limit, `flat` is 1 for a flat ceiling, and `vault` for
+    the crown of a round vault the span per mm of the vault's diameter; infinite for the other kind.
+    """
+    shape = analysis_of(subject, AdditiveShape)
+    steepest = np.radians(printing().building(shape.process).support_angle)
+    return [_bridge(o, o.span, float(np.sin(steepest))) for o in shape.overhangs if o.span is not None]
 
 
-def _bridge(o: Overhang, span: float) -> Measurement:
+def _bridge(o: Overhang, span: float, crown: float) -> Measurement:
+    vault = "close it like a teardrop" if o.vaulted else "vault it at 45°"
+
     def change(limit: float) -> Change:
-        text = f"bring its ends {span - limit:.2f} mm nearer, to {limit:g} mm, or vault it at 45°"
+        text = f"{vault}, or bring its ends {span - limit:.2f} mm nearer, to {limit:.3g} mm"
         return Change(text, "span", span, limit)
 
-    return Measurement(span, list(o.faces), o.point, o.normal, change, details={"area": o.area})
+    kind = {"flat": np.inf, "vault": crown} if o.vaulted else {"flat": 1.0, "vault": np.inf}
+    return Measurement(span, list(o.faces), o.point, o.normal, change, details={"area": o.area} | kind)
 
 
 @quantity("trapped_volume", on_meshes="closed")
 def trapped_volume(subject: Subject, _rule: Rule) -> list[Measurement]:
-    """Volume in mm3 of each closed void."""
-    return [_void(void) for void in analysis_of(subject, AdditiveShape).voids]
+    """Volume in mm3 of each closed void, and of all cups that hold resin together.
+
+    Details `closed` and `cup` are 1 for the one or the other, else 0.
+    """
+    shape = analysis_of(subject, AdditiveShape)
+    return [_void(void) for void in shape.voids] + ([_cups(shape.cups)] if shape.cups else [])
 
 
 def _void(void: Void) -> Measurement:
     text = "open it with two holes on opposite sides, or fill it"
-    return Measurement(void.volume, list(void.faces), void.point, void.normal, always(text))
+    details = {"closed": 1.0, "cup": 0.0}
+    return Measurement(void.volume, list(void.faces), void.point, void.normal, always(text), details=details)
+
+
+def _cups(found: list[Cup]) -> Measurement:
+    largest = found[0]
+    faces = sorted({face for cup in found for face in cup.faces})
+    what = "the cup drains" if len(found) == 1 else "its cups drain"
+    change = always(f"tilt the part as it is built until {what}, or vent at the deepest point")
+    details = {"closed": 0.0, "cup": 1.0}
+    return Measurement(sum(cup.volume for cup in found), faces, largest.point, largest.normal, change, details=details)
 
 
 @quantity("escape_hole_diameter", on_meshes="closed")

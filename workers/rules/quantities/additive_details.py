@@ -1,16 +1,13 @@
 """Quantities of what an additive process forms: walls, gaps, details, holes and pins."""
 
-from collections import defaultdict
-
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from workers.additive.analysis import AdditiveShape
+from workers.additive.features import joined
 from workers.additive.rounds import Round
 from workers.additive.spans import Span
-from workers.cad.part import Bend, Part
 from workers.facts.fact import NotMeasuredError
+from workers.features.feature import Feature
 from workers.rules.measurement import Change, ChangeTo, Measurement
 from workers.rules.quantities.registry import Subject, analysis_of, quantity
 from workers.rules.rule_file import Rule
@@ -18,6 +15,8 @@ from workers.rules.rule_file import Rule
 # What rises or sinks no further is a detail, such as lettering: the height that guides give a detail's width for.
 DETAIL_MM = 2.0
 SAME_WAY = 0.99
+HOLES, PINS = ("through_hole", "blind_hole"), ("boss",)
+WALLS, GAPS = ("rib", "wall"), ("slot", "gap")
 # Bores on one axis that are no further apart, as a share of the smaller diameter, are one hole.
 NEXT_TO = 0.05
 
@@ -30,7 +29,7 @@ def built_wall_thickness(subject: Subject, rule: Rule) -> list[Measurement]:
     """
     walls = _measured(analysis_of(subject, AdditiveShape).walls, "walls")
     thin = [w for w in walls if w.depth > DETAIL_MM and w.width < _limit(rule, subject, w)]
-    return [_wall(subject, group) for group in _joined(subject.part, thin)]
+    return [_wall(subject, group) for group in joined(subject.part, thin)]
 
 
 def _limit(rule: Rule, subject: Subject, wall: Span) -> float:
@@ -45,7 +44,7 @@ def _wall(subject: Subject, group: list[Span]) -> Measurement:
     details = {"held": float(least.held), "free": float(not least.held)}
     change = _to("thicken it by", "thickness", least.width)
     return Measurement(
-        least.width, faces, least.point, least.normal, change, subject.features_with(faces), details=details
+        least.width, faces, least.point, least.normal, change, _named(subject, faces, *WALLS), details=details
     )
 
 
@@ -54,14 +53,15 @@ def built_gap_width(subject: Subject, rule: Rule) -> list[Measurement]:
     """Least width in mm of each gap; those that share a face are one, holes and engraved details are none."""
     gaps = _measured(analysis_of(subject, AdditiveShape).gaps, "gaps")
     narrow = [gap for gap in gaps if gap.depth > DETAIL_MM and gap.width < _limit(rule, subject, gap)]
-    return [_gap(group) for group in _joined(subject.part, narrow)]
+    return [_gap(subject, group) for group in joined(subject.part, narrow)]
 
 
-def _gap(group: list[Span]) -> Measurement:
+def _gap(subject: Subject, group: list[Span]) -> Measurement:
     least = group[0]
     faces = sorted({face for gap in group for face in gap.faces})
     point = least.point + least.normal * (least.width / 2)
-    return Measurement(least.width, faces, point, least.normal, _to("widen it by", "width", least.width))
+    change = _to("widen it by", "width", least.width)
+    return Measurement(least.width, faces, point, least.normal, change, _named(subject, faces, *GAPS))
 
 
 @quantity("detail_width", on_meshes="any")
@@ -74,7 +74,7 @@ def detail_width(subject: Subject, rule: Rule) -> list[Measurement]:
     found = []
     for spans, raised in ((_measured(shape.walls, "walls"), True), (_measured(shape.gaps, "gaps"), False)):
         fine = [span for span in spans if span.depth <= DETAIL_MM and span.width < _limit(rule, subject, span)]
-        found += [_detail(run, raised=raised) for run in _runs(fine)]
+        found += [_detail(subject, run, raised=raised) for run in _runs(fine)]
     return found
 
 
@@ -90,7 +90,7 @@ def _runs(spans: list[Span]) -> list[list[Span]]:
     return runs
 
 
-def _detail(run: list[Span], *, raised: bool) -> Measurement:
+def _detail(subject: Subject, run: list[Span], *, raised: bool) -> Measurement:
     least = run[0]
     faces = sorted({face for span in run for face in span.faces})
     what = "raised strokes" if raised else "engraved strokes"
@@ -99,7 +99,8 @@ def _detail(run: list[Span], *, raised: bool) -> Measurement:
         larger = f"make the {what} {limit - least.width:.2f} mm wider, to {limit:g} mm"
         return Change(larger, "stroke width", least.width, limit)
 
-    return Measurement(least.width, faces, least.point, least.way, change, details={"height": least.depth})
+    features = _named(subject, faces, *(WALLS if raised else GAPS))
+    return Measurement(least.width, faces, least.point, least.way, change, features, details={"height": least.depth})
 
 
 @quantity("round_hole_diameter", on_meshes="any")
@@ -119,9 +120,13 @@ def pin_diameter(subject: Subject, _rule: Rule) -> list[Measurement]:
 def _round(subject: Subject, group: list[Round], what: str, sign: str) -> Measurement:
     least = group[0]
     faces = sorted({face for one in group for face in one.faces})
-    features = subject.features_with(faces)
+    features = _named(subject, faces, *(HOLES if least.hollow else PINS))
     change = _to(what, "diameter", least.diameter, sign)
     return Measurement(least.diameter, faces, least.point, least.axis, change, features)
+
+
+def _named(subject: Subject, faces: list[int], *types: str) -> list[Feature]:
+    return [feature for feature in subject.features_with(faces) if feature.type in types]
 
 
 def _stacked(rounds: list[Round]) -> list[list[Round]]:
@@ -157,19 +162,3 @@ def _measured(spans: list[Span] | None, what: str) -> list[Span]:
     if spans is None:
         raise NotMeasuredError(f"the {what} could not be measured")
     return spans
-
-
-def _joined(part: Part, spans: list[Span]) -> list[list[Span]]:
-    """The spans, narrowest first, in groups that are connected by common faces or over smooth edges."""
-    if not spans:
-        return []
-    own = sorted({face for span in spans for face in span.faces})
-    smooth = part.edges.faces[(part.edges.bend == Bend.SMOOTH) & np.isin(part.edges.faces, own).all(axis=1)]
-    links = np.concatenate([np.array([span.faces for span in spans]), smooth.reshape(-1, 2)])
-    count = len(part.faces)
-    graph = coo_array((np.ones(len(links), dtype=bool), (links[:, 0], links[:, 1])), shape=(count, count))
-    group_of = connected_components(graph, directed=False)[1]
-    groups: dict[int, list[Span]] = defaultdict(list)
-    for span in spans:
-        groups[int(group_of[span.faces[0]])].append(span)
-    return list(groups.values())
