@@ -14,12 +14,12 @@ from server.settings import get_settings
 
 WORKERS = Path(__file__).parent
 GEOMETRY = (
-    *("cad", "facts", "features", "additive", "moulding", "sheet", "rules/data/machines.toml"),
+    *("cad", "facts", "features", "additive", "machining", "moulding", "sheet", "rules/data/machines.toml"),
     *("analysis.py", "suitability.py", "geometry.py", "process_choice.py", "errors.py", "../server/part_format.py"),
 )
 REVIEW = (
     *("rules", "review.py", "part_facts.py", "whole.py", "plain_json.py", "stored_part.py", "stages.py"),
-    "engine_versions.py",
+    *("engine_versions.py", "process_comparison.py"),
 )
 LIBRARIES = (
     *("cadquery-ocp-novtk", "cadquery-ocp", "pythonocc-core", "pythonocc-core-wheels"),

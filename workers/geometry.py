@@ -10,7 +10,7 @@ the scene for rays, the samples, and what a mesh can tell of itself faster than 
 import copyreg
 import logging
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -96,31 +96,27 @@ class KeptGeometry:
 
 
 def geometry_of(
-    path: Path, name: str, candidates: Candidates | None, stages: Stages, kept: KeptGeometry | None = None
+    path: Path, name: str, choices: Sequence[Candidates], stages: Stages, kept: KeptGeometry | None = None
 ) -> Geometry:
-    """The geometry of the file at `path`, analysed for the best of the `candidates` on each solid; None asks for none.
+    """The geometry of the file at `path`, analysed for the best candidate of each of the `choices` on each solid.
 
     What came from `kept` has taken no time in its stages, but some in the stage `cache`. Raises PartError if the
     file cannot be read.
     """
     if kept is None:
-        return _completed(None, path, name, candidates, stages)
+        return _completed(None, path, name, choices, stages)
     with stages.timed("cache"):
         geometry = kept.load(name)
-    is_new = not _is_complete(geometry, candidates)
-    geometry = _completed(geometry, path, name, candidates, stages)
+    is_new = geometry is None or not all(candidates in geometry.choices for candidates in choices)
+    geometry = _completed(geometry, path, name, choices, stages)
     if is_new:
         with stages.timed("cache"):
             kept.store(geometry)
     return geometry
 
 
-def _is_complete(geometry: Geometry | None, candidates: Candidates | None) -> bool:
-    return geometry is not None and (candidates is None or candidates in geometry.choices)
-
-
 def _completed(
-    geometry: Geometry | None, path: Path, name: str, candidates: Candidates | None, stages: Stages
+    geometry: Geometry | None, path: Path, name: str, choices: Sequence[Candidates], stages: Stages
 ) -> Geometry:
     """`geometry` with what it lacks."""
     if geometry is None:
@@ -130,21 +126,24 @@ def _completed(
     else:
         stages.took(dict.fromkeys((*geometry.reading.timings_ms, "facts"), 0.0))
     parts = geometry.reading.parts
-    choices = geometry.choices.get(candidates, []) if candidates else []
-    is_chosen = bool(choices)
+    lacking = [candidates for candidates in choices if candidates not in geometry.choices]
+    chosen: dict[Candidates, list[ProcessChoice]] = {candidates: [] for candidates in lacking}
     solids: list[Solid | None] = [*geometry.solids] or [None] * len(parts)
     geometry.solids = []
+    if choices:
+        stages.took({"features": 0.0})
     for number, part in enumerate(parts):
         solid = _measured(solids[number], part, stages)
-        if candidates is not None:
-            stages.took({"features": 0.0})
-            if not is_chosen:
-                choices.append(_chosen(part, solid, candidates, stages))
-            _analyse(part, solid, choices[number], stages)
+        if lacking:
+            with stages.at("features"):
+                graph = FaceGraph(part, solid.facts.scene)
+                for candidates in lacking:
+                    choice = choose_process(candidates, part, solid.facts, graph)
+                    _analyse(part, solid, choice, graph)
+                    chosen[candidates].append(choice)
         solid.facts.let_go()
         geometry.solids.append(solid)
-    if candidates is not None:
-        geometry.choices[candidates] = choices
+    geometry.choices |= chosen
     return geometry
 
 
@@ -155,18 +154,10 @@ def _measured(solid: Solid | None, part: Part, stages: Stages) -> Solid:
         return Solid(measure_facts(part))
 
 
-def _chosen(part: Part, solid: Solid, candidates: Candidates, stages: Stages) -> ProcessChoice:
-    with stages.timed("features"):
-        return choose_process(candidates, part, solid.facts)
-
-
-def _analyse(part: Part, solid: Solid, choice: ProcessChoice, stages: Stages) -> None:
+def _analyse(part: Part, solid: Solid, choice: ProcessChoice, graph: FaceGraph) -> None:
     """Add to `solid` what the chosen process looks at."""
     process = choice.looked_at_as
-    if process in solid.analyses:
-        return
-    with stages.at("features"):
-        graph = FaceGraph(part, solid.facts.scene)
+    if process not in solid.analyses:
         solid.analyses[process] = ANALYSES[process](part, solid.facts, graph, choice.axis)
 
 

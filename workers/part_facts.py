@@ -23,7 +23,7 @@ def part_facts(
 ) -> dict[str, Any]:
     """Measure the part or assembly at `path`, or take it from `kept`. Raises PartError if it cannot be read."""
     stages = Stages(report_stage)
-    geometry = geometry_of(path, name, None, stages, kept)
+    geometry = geometry_of(path, name, [], stages, kept)
     reading = geometry.reading
     found = [
         Found(part, facts_of_mesh(part, solid.facts.facts), [], [], [], [])

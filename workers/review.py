@@ -1,6 +1,6 @@
 """The DFM engine: from a part and a configuration to a review. Pure: no HTTP, no store, no queue."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ from workers.errors import PartError
 from workers.facts.meshes import facts_of_mesh
 from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
-from workers.geometry import KeptGeometry, geometry_of
+from workers.geometry import Geometry, KeptGeometry, geometry_of
 from workers.plain_json import plain
-from workers.process_choice import ProcessChoice, candidates_of
+from workers.process_choice import ProcessChoice, asked_for, candidates_of
+from workers.process_comparison import compared, comparison
 from workers.rules.evaluate import Undecided, evaluate
 from workers.rules.finding_document import as_dicts, group_of
 from workers.rules.material import Material
@@ -42,34 +43,59 @@ def review(
 ) -> dict[str, Any]:
     """Review the part or assembly at `path` for `process` against the configuration `limits`.
 
-    With the process `auto`, each solid is reviewed for the one that it is shaped for. `material` is one of
-    workers/rules/data/materials.toml; without one the limits for metal hold. `own` is a shop's file or folder
-    of rules, `kept` where the part's geometry is. Raises PartError if the part cannot be reviewed, RuleFileError
-    if there are no such rules.
+    With the process `auto`, each solid is reviewed for the one that it is shaped for; with several, joined by `+`, the
+    review is that for the best of them, and compares them. `material` is one of workers/rules/data/materials.toml;
+    without one the limits for metal hold. `own` is a shop's file or folder of rules, `kept` where the part's geometry
+    is. Raises PartError if the part cannot be reviewed, RuleFileError if there are no such rules.
     """
     stages = Stages(report_stage)
-    candidates = candidates_of(process, limits, own)
-    rules = {name: load_rules(name, own).checked(limits) for name in candidates}
-    stock = material_named(material, own)
+    asked = asked_for(process)
+    candidates = [candidates_of(one, limits, own) for one in asked]
+    book = {one: load_rules(one, own).checked(limits) for several in candidates for one in several}
+    rules = _Rules(book, limits, material_named(material, own), own)
     geometry = geometry_of(path, name, candidates, stages, kept)
-    reading, choices = geometry.reading, geometry.choices[candidates]
+    documents = []
+    for one, of in zip(asked, candidates, strict=True):
+        with stages.at("rules"):
+            documents.append(_document(geometry, geometry.choices[of], one, rules))
+    if len(asked) == 1:
+        (document,) = documents
+    else:
+        choices = (geometry.choices[of] for of in candidates)
+        rows = zip(asked, choices, documents, strict=True)
+        document = comparison([compared(one, geometry.reading, choice, review) for one, choice, review in rows])
+    return document | {"timings_ms": plain(stages.with_rest())}
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """What parts are held against."""
+
+    by_process: dict[str, RuleFile]
+    limits: str
+    stock: Material | None
+    own: Path | None
+
+
+def _document(geometry: Geometry, choices: list[ProcessChoice], asked: str, rules: _Rules) -> dict[str, Any]:
+    """The review without its timings, each solid for what was chosen for it."""
+    reading = geometry.reading
     reviewed = []
     for part, solid, choice in zip(reading.parts, geometry.solids, choices, strict=True):
-        with stages.at("rules"):
-            subject = Subject(FaceGraph(part), solid.analysis_for(choice), solid.facts, limits, stock)
-            reviewed.append(_review_part(subject, rules[choice.process]))
-    used = {name: rules[name] for name in sorted({choice.process for choice in choices})}
+        subject = Subject(FaceGraph(part), solid.analysis_for(choice), solid.facts, rules.limits, rules.stock)
+        reviewed.append(_review_part(subject, rules.by_process[choice.process]))
+    used = {name: rules.by_process[name] for name in sorted({choice.process for choice in choices})}
     found = [found for found, _ in reviewed]
     undecided = list(dict.fromkeys(rule for _, rules_left in reviewed for rule in rules_left))
     findings = whole_findings(reading, found)
     result: dict[str, Any] = {
         "schema": SCHEMA,
-        "engine": engine_versions() | {"rules_digest": "+".join(rules_digest(name, own) for name in used)},
+        "engine": engine_versions() | {"rules_digest": "+".join(rules_digest(name, rules.own) for name in used)},
         "part": part_head(reading),
         "process": _main_process(reading, choices),
-        "process_choice": {"asked": process, "parts": [choice.as_dict() for choice in choices]},
-        "limits": limits,
-        "material": _material_dict(stock, sum(reading.parts[body.part].volume for body in reading.bodies)),
+        "process_choice": {"asked": asked, "parts": [choice.as_dict() for choice in choices]},
+        "limits": rules.limits,
+        "material": _material_dict(rules.stock, sum(reading.parts[body.part].volume for body in reading.bodies)),
         "facts": {name: fact.as_dict() for name, fact in whole_facts(reading, found).items()},
         "features": whole_features(reading, found),
         "findings": findings,
@@ -77,10 +103,10 @@ def review(
         "switched_off": _switched_off(list(used.values())),
         "components": components(reading, found),
         "notes": reading.notes,
-        "summary": summarise(findings, _rules_held(used, limits), len({rule.rule for rule in undecided})),
+        "summary": summarise(findings, _rules_held(used, rules.limits), len({rule.rule for rule in undecided})),
     }
     document: dict[str, Any] = plain(result | whole_document(reading, found))
-    return document | {"timings_ms": plain(stages.with_rest())}
+    return document
 
 
 def review_in_sandbox(payload: dict[str, Any], report_stage: ReportStage) -> dict[str, Any]:

@@ -201,7 +201,7 @@ def test_keeping_it_takes_the_memory_of_no_copy(kept: KeptGeometry, tmp_path: Pa
     path = mesh(tmp_path / "part")
     ball = trimesh.creation.icosphere(subdivisions=6, radius=20.0)
     path.write_bytes(ball.export(file_type="stl"))
-    made = geometry_of(path, "part.stl", "auto", Stages(lambda _stage: None))
+    made = geometry_of(path, "part.stl", [("fdm",)], Stages(lambda _stage: None))
     tracemalloc.start()
     kept.store(made)
     _, peak = tracemalloc.get_traced_memory()

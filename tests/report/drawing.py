@@ -38,7 +38,7 @@ class Drawn:
 
 def drawn(path: Path) -> Drawn:
     """The part or assembly at `path`."""
-    geometry = geometry_of(path, path.name, None, Stages(lambda _stage: None))
+    geometry = geometry_of(path, path.name, [], Stages(lambda _stage: None))
     return Drawn(path, review(path, path.name, "cnc_milling", "default"), geometry, scene_of(geometry.reading))
 
 

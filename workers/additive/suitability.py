@@ -1,7 +1,7 @@
 """How well a part is suited to an additive process, told from its shape alone."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -18,24 +18,50 @@ from workers.facts.measure import PartFacts
 from workers.features.graph import FaceGraph
 from workers.suitability import Suitability
 
-# What no cutter reaches is what these processes are for; a mesh is what their machines are fed with.
+# What no cutter reaches is what these processes are for, and wholly so from this share of the surface on; a mesh is
+# what their machines are fed with.
 FOR_HIDDEN, FOR_A_MESH = 0.3, 0.3
-HIDDEN_SHARE = 0.01
+HIDDEN_SHARE, WHOLLY_HIDDEN = 0.01, 0.1
 # Only on a large machine; with walls below the least; by support, for all of the surface and at most.
 LARGE, THIN, SUPPORT, MOST_SUPPORT = 0.6, 0.5, 2.0, 0.6
 # A wall below this share of the least is none at all.
 NO_WALL = 0.5
 
 
-def suitability(part: Part, facts: PartFacts, _graph: FaceGraph, process: AdditiveProcess) -> Suitability:
-    """By size, walls, closed hollows and what overhangs; the weights are engineering judgement (docs/additive.md)."""
+class Overhangs:
+    """How little of a part's surface overhangs in its best way up: the same for all processes with one angle."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+        self._least: dict[float, float] = {}
+
+    @cached_property
+    def _ways_up(self) -> Floats:
+        return candidates(self._part, self._part.mesh)
+
+    def least_share(self, angle: float) -> float:
+        """The share that slopes less than `angle` degrees from horizontal."""
+        if angle not in self._least:
+            part, mesh = self._part, self._part.mesh
+            areas = (float(mesh.areas[overhanging(part, mesh, up, angle)].sum()) for up in self._ways_up)
+            self._least[angle] = min(areas) / part.area
+        return self._least[angle]
+
+
+def suitability(
+    part: Part, facts: PartFacts, _graph: FaceGraph, process: AdditiveProcess, overhangs: Overhangs | None = None
+) -> Suitability:
+    """By size, walls, closed hollows and what overhangs; the weights are engineering judgement (docs/additive.md).
+
+    `overhangs` are those of the part, where other processes have asked for them already.
+    """
     data = printing()
     building = data.building(process)
     verdicts = [
         _by_size(least_box(part, facts), data.machines_for(process)),
         _by_walls(facts, building),
         _by_hollows(part, building),
-        _by_support(part, building),
+        _by_support(building, overhangs or Overhangs(part)),
     ]
     more, form = _by_form(part, facts)
     score = (building.preference + more) * float(np.prod([factor for factor, _, _ in verdicts]))
@@ -95,14 +121,10 @@ def _has_inner_shells(part: Part) -> bool:
     return int(connected_components(links, directed=False)[0]) > 1
 
 
-def _by_support(part: Part, building: Building) -> _Verdict:
+def _by_support(building: Building, overhangs: Overhangs) -> _Verdict:
     if building.support_angle == 0:
         return 1.0, "the powder carries whatever overhangs", ""
-    mesh = part.mesh
-    least = min(
-        float(mesh.areas[overhanging(part, mesh, up, building.support_angle)].sum()) for up in candidates(part, mesh)
-    )
-    share = least / part.area
+    share = overhangs.least_share(building.support_angle)
     said = f"{100 * share:.0f} % of its surface overhangs the best way up"
     return 1 - min(MOST_SUPPORT, SUPPORT * share), said, ""
 
@@ -116,4 +138,4 @@ def _by_form(part: Part, facts: PartFacts) -> tuple[float, list[str]]:
         return 0.0, []
     if hidden <= HIDDEN_SHARE:
         return 0.0, []
-    return FOR_HIDDEN, [f"{100 * hidden:.0f} % of its surface no cutter reaches"]
+    return FOR_HIDDEN * min(1.0, hidden / WHOLLY_HIDDEN), [f"{100 * hidden:.0f} % of its surface no cutter reaches"]

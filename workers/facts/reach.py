@@ -42,6 +42,11 @@ class Reach:
     unreachable: list[int]  # faces that no direction at all leads to
     sideways: list[int]  # faces that a direction leads to, but none of the main frame
 
+    @property
+    def own(self) -> list[int]:
+        """Numbers of the directions that turn with the part: the file's axes only where they are its main frame's."""
+        return [number for number in range(len(self.directions)) if number >= 6 or number in self.main]
+
 
 def measure_reach(part: Part, scene: RayScene) -> Reach:
     """Cast a ray from samples of every face along each direction.

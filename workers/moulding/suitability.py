@@ -3,7 +3,7 @@
 import numpy as np
 
 from workers.cad.elementary import elementary_normals
-from workers.cad.part import Floats, Part
+from workers.cad.part import Floats, Part, Surface
 from workers.facts.measure import PartFacts
 from workers.features.graph import FaceGraph
 from workers.moulding.walls import EVEN, most_common
@@ -53,16 +53,25 @@ def _moulded_walls() -> tuple[float, float]:
 def _along_the_best_pull(part: Part, facts: PartFacts) -> tuple[float, float]:
     """(share of the surface that hides from both halves, share of the walls' area that is drafted)."""
     reach, area = facts.reach, part.faces.area
-    opposite = (reach.directions @ reach.directions.T).argmin(axis=1)
-    seen = np.minimum(reach.share + reach.share[:, opposite], 1.0)
+    directions, share = reach.directions[reach.own], reach.share[:, reach.own]
+    opposite = (directions @ directions.T).argmin(axis=1)
+    seen = np.minimum(share + share[:, opposite], 1.0)
     hidden = 1.0 - area @ seen / area.sum()
-    lean = np.abs(_normals(part) @ reach.directions.T)
+    lean = _lean(part, directions)
     is_wall = lean < WALL_SINE
     upright = np.where(is_wall, area[:, None], 0.0).sum(axis=0)
     drafted = np.where(is_wall & (lean > DRAFTED_SINE), area[:, None], 0.0).sum(axis=0)
     bare = (upright - drafted) / area.sum()
     best = int(np.round(hidden + 0.1 * bare, 4).argmin())
     return float(hidden[best]), float(drafted[best] / upright[best]) if upright[best] > 0 else 0.0
+
+
+def _lean(part: Part, directions: Floats) -> Floats:
+    """(n, k) sine of the angle by which each face leans from each direction, a cylinder by its axis."""
+    faces = part.faces
+    of_axis = np.sqrt(np.maximum(0.0, 1.0 - (faces.axis @ directions.T) ** 2))
+    is_cylinder = faces.kind[:, None] == Surface.CYLINDER
+    return np.where(is_cylinder, of_axis, np.abs(_normals(part) @ directions.T))
 
 
 def _normals(part: Part) -> Floats:

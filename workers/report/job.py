@@ -38,7 +38,7 @@ def report_in_sandbox(payload: dict[str, Any], report_stage: ReportStage) -> dic
 
 def drawn_up(review: dict[str, Any], payload: dict[str, Any], about: dict[str, str], stages: Stages) -> Report:
     """The report on `review` of the part that the payload names."""
-    geometry = geometry_of(Path(payload["path"]), payload["name"], None, stages, KeptGeometry.of_payload(payload))
+    geometry = geometry_of(Path(payload["path"]), payload["name"], [], stages, KeptGeometry.of_payload(payload))
     with stages.at("pictures"):
         return content(review, Painter(scene_of(geometry.reading)), about)
 

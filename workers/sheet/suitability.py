@@ -1,9 +1,13 @@
 """Whether a part is made of sheet: two skins one thickness apart, bends, and nothing besides but cut faces."""
 
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
 from workers.cad.part import Part, Surface
 from workers.facts.measure import PartFacts
 from workers.features.graph import FaceGraph
-from workers.sheet.skins import Skins, find_skins
+from workers.sheet.skins import Skins, find_skins, main_thickness
 from workers.suitability import Suitability
 
 # Engineering judgement. Press brakes and lasers take more, but beyond 12 mm a part without a bend is as well milled.
@@ -12,13 +16,32 @@ LEAST_SKINS = 0.7  # of the surface: what is left is the edges
 PLATE_MM = 25.0
 SHEET_MM = 6.0
 LEAST_WIDTHS = 3.0  # thicknesses that a sheet is wide, at least
+# Of the surface that has another side at the thickness of most of it: with less there are no skins to look for.
+LEAST_BACKED = 0.5
+BACKED = 0.3  # off by so much of the thickness, as the mesh may be
+# Bends that close around a corner cannot be unfolded: it would have to be cut open and welded. So much of the score is
+# lost where there are as many of these as of bends between flats, as on a box.
+CLOSED_CORNERS = 0.5
 
 
 def suitability(part: Part, facts: PartFacts, graph: FaceGraph) -> Suitability:
     """How well the part is made of sheet metal."""
     if not part.exact:
         return Suitability(0.0, ruled_out=["a mesh has no exact surfaces to tell a sheet by"])
+    thickness = main_thickness(facts.thickness.walls)
+    if thickness is None:
+        return Suitability(0.0, ruled_out=why_not_sheet(part, None))
+    backed = _backed_share(facts, thickness)
+    if backed < LEAST_BACKED:
+        share = f"only {100 * backed:.0f} % of its surface has another side {thickness:.4g} mm behind it"
+        return Suitability(0.0, ruled_out=[f"{share}; of sheet it would be most"])
     return suitability_of(part, find_skins(part, facts, graph))
+
+
+def _backed_share(facts: PartFacts, thickness: float) -> float:
+    """By rays that are cast already: cheap, where finding the skins is not."""
+    walls = facts.thickness
+    return float((walls.facing & (np.abs(walls.reach - thickness) < BACKED * thickness)).mean())
 
 
 def suitability_of(part: Part, skins: Skins | None) -> Suitability:
@@ -31,10 +54,26 @@ def suitability_of(part: Part, skins: Skins | None) -> Suitability:
     speaks = [f"{share} of its surface is two skins {skins.thickness:.4g} mm apart and their cut faces"]
     if bends:
         speaks.append(f"it is bent in {bends} place{'s' if bends > 1 else ''}")
-        return Suitability(0.95 * skins.sheet_share, speaks)
+        closed = _closed_corners(part, skins)
+        if closed:
+            speaks.append(f"its bends close around {closed} corner{'s' if closed > 1 else ''}, which would be welded")
+        lost = CLOSED_CORNERS * min(1.0, closed / max(1, len(skins.top) - 1))
+        return Suitability((1 - lost) * 0.95 * skins.sheet_share, speaks)
     thin = min(1.0, SHEET_MM / skins.thickness)
     speaks.append("it is flat: cut from sheet or plate")
     return Suitability(0.7 * thin * skins.sheet_share, speaks)
+
+
+def _closed_corners(part: Part, skins: Skins) -> int:
+    """How many rings the faces of one skin make, each joined to the next by a sharp bend: a sheet makes none."""
+    number = {face: place for place, face in enumerate(skins.top)}
+    pairs = {(int(min(pair)), int(max(pair))) for pair in part.edges.faces[sorted(skins.sharp.edges)]}
+    joined = [(number[a], number[b]) for a, b in sorted(pairs) if a in number and b in number]
+    if not joined:
+        return 0
+    first, second = np.array(joined).T
+    links = coo_array((np.ones(len(joined), dtype=bool), (first, second)), shape=(len(number), len(number)))
+    return len(joined) - len(number) + int(connected_components(links, directed=False)[0])
 
 
 def why_not_sheet(part: Part, skins: Skins | None) -> list[str]:

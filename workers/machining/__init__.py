@@ -1,0 +1,1 @@
+"""Milling and turning: how well a part is suited to either."""
