@@ -25,6 +25,7 @@ def flat_pattern(
     part: Annotated[Path, typer.Argument(help="Sheet metal part: STEP, IGES or BREP.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write: .dxf or .svg.")],
     material: Annotated[str | None, typer.Option(help="Material, whose K-factors hold; else 0.44.")] = None,
+    body: Annotated[int | None, typer.Option(min=0, help="Number of the body, where the file has several.")] = None,
 ) -> None:
     """Lay a sheet metal part flat and write the pattern: DXF or SVG, by the name of the file.
 
@@ -36,7 +37,7 @@ def flat_pattern(
     with sandboxed(part) as in_sandbox:
         review = in_sandbox.review("sheet_metal", DEFAULT_LIMITS, material, None)
     try:
-        pattern = pattern_of(review)
+        pattern = pattern_of(review, body)
     except NoFlatPatternError as reason:
         end(f"{part.name}: {reason}", "Ask for the review of the part for what is in the way.")
     try:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tests.parts import Solid, Vector, block, cone, cylinder
+from tests.parts import Solid, Vector, block, cone, cylinder, prism, sphere
 from workers.cad.binding import module
 
 Turn = tuple[float, float]  # (degrees, inner radius); more than 0 folds up, less down
@@ -184,3 +184,68 @@ def bridged(thickness: float = 1.0) -> Solid:
     base = plate(run + 40.0, 60.0, thickness)
     window = block(run - 20.0, 10.0, thickness + 2.0, (30.0, 25.0, -1.0))
     return base.cut(window).join(strap.solid().moved((20.0, 25.0, 0.0)))
+
+
+def shallow_relief(reach: float) -> Solid:
+    """A flange amid an edge that goes on beside it; its reliefs, 2 mm wide, end `reach` beyond the bend's begin."""
+    part = tabbed()
+    for x in (0.0, 72.0):
+        part = part.join(block(28.0, 3.0, 2.0, (x, 60.0, 0.0)))
+    return part.join(*(block(2.0, reach, 2.0, (x, 60.0, 0.0)) for x in (28.0, 70.0) if reach))
+
+
+def obround_relieved() -> Solid:
+    """`tabbed`, with reliefs of 2 mm that end round 4 mm behind the edge."""
+    part = plate(100.0, 60.0, 2.0)
+    for x in (28.0, 70.0):
+        part = part.cut(block(2.0, 4.0, 4.0, (x, 57.0, -1.0)).join(cylinder(2.0, 4.0, (x + 1.0, 57.0, -1.0))))
+    return part.join(flange(2.0, 40.0, 20.0, 2.0).moved((70.0, 60.0 - 0.001, 0.0), degrees=90.0))
+
+
+def shared_relief() -> Solid:
+    """A plate with two flanges of 29 mm on one edge and reliefs of 2 mm beside them, of which they share one."""
+    part = plate(100.0, 60.0, 2.0).cut(*(block(2.0, 5.0, 6.0, (x, 56.0, -1.0)) for x in (18.0, 49.0, 80.0)))
+    pieces = [flange(2.0, 29.0, 20.0, 2.0).moved((x, 60.0 - 0.001, 0.0), degrees=90.0) for x in (49.0, 80.0)]
+    return part.join(*pieces)
+
+
+def collared(x: float = 40.0) -> Solid:
+    """A plate of 80 × 60 × 1 mm with a hole of 6 mm in a collar that is 3 mm high."""
+    return plate(80.0, 60.0, 1.0).join(cylinder(7.2, 4.0, (x, 30.0, 0.0))).cut(punch(6.0, (x, 30.0, 1.0)))
+
+
+def dimpled() -> Solid:
+    """A plate of 80 × 60 × 1 mm with a dome of 6 mm pressed into it, drawn without a rounding."""
+    both = [sphere(2 * radius, (40.0, 30.0, -6.0)) for radius in (13.0, 12.0)]
+    below = block(80.0, 60.0, 30.0, (0.0, 0.0, -29.5))
+    return plate(80.0, 60.0, 1.0).join(both[0].cut(below)).cut(both[1].cut(block(80.0, 60.0, 30.0, (0.0, 0.0, -31.0))))
+
+
+def half_sheared() -> Solid:
+    """A plate of 80 × 60 × 2 mm with a button of 8 mm pushed up by half its thickness."""
+    return plate(80.0, 60.0, 2.0).join(cylinder(8.0, 3.0, (40.0, 30.0, 0.0))).cut(cylinder(8.0, 1.0, (40.0, 30.0, 0.0)))
+
+
+def lanced() -> Solid:
+    """A plate of 80 × 60 × 1 mm with a tab of 10 mm that is bent up out of a window of 22 × 14 mm."""
+    window = block(22.0, 14.0, 5.0, (30.0, 23.0, -1.0))
+    return plate(80.0, 60.0, 1.0).cut(window).join(flange(1.0, 10.0, 15.0, 1.0).moved((30.0 - 0.001, 25.0, 0.0)))
+
+
+def tube(gap: float) -> Solid:
+    """A round tube of 40 × 1 mm, 100 mm long, with a seam that is open by `gap`."""
+    ring = cylinder(40.0, 100.0, (0.0, 0.0, 0.0)).cut(cylinder(38.0, 104.0, (0.0, 0.0, -2.0)))
+    return ring.cut(block(30.0, gap, 104.0, (0.0, -gap / 2, -2.0))) if gap else ring
+
+
+def square_tube() -> Solid:
+    """A closed tube of 40 × 30 × 1.5 mm, drawn sharp, 100 mm long."""
+    return block(40.0, 30.0, 100.0).cut(block(37.0, 27.0, 104.0, (1.5, 1.5, -2.0)))
+
+
+def notched_and_tabbed() -> Solid:
+    """A plate of 100 × 60 × 2 mm: notches of 6 × 9 mm, 5 × 7 mm and one with a point, tabs of 8 × 6 mm and 6 × 6 mm."""
+    cuts = [block(6.0, 10.0, 6.0, (20.0, -1.0, -1.0)), block(5.0, 8.0, 6.0, (60.0, 53.0, -1.0))]
+    point = prism([(80.0, 60.0), (90.0, 60.0), (85.0, 50.0)], 6.0, (0.0, 0.0, -1.0))
+    tabs = [block(8.0, 6.0, 2.0, (45.0, 60.0, 0.0)), block(6.0, 6.0, 2.0, (-6.0, 20.0, 0.0))]
+    return plate().cut(*cuts, point).join(*tabs)

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from server.api.openapi import needs_token
 from server.api.parameters import ModelId, RunId, ServicesDep
@@ -25,6 +26,7 @@ DXF, SVG = "image/vnd.dxf", "image/svg+xml"
 SVG_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+Body = Annotated[int | None, Query(ge=0, description="Number of the body, where the file has several.")]
 _STRING = {"schema": {"type": "string"}}
 _HEADERS = {"ETag": _STRING, "Content-Disposition": _STRING}
 _UNCHANGED = {"description": "The client has it: If-None-Match names it.", "headers": {"ETag": _STRING}}
@@ -43,12 +45,12 @@ _UNCHANGED = {"description": "The client has it: If-None-Match names it.", "head
         304: _UNCHANGED,
     },
 )
-def dxf(model_id: ModelId, run_id: RunId, services: ServicesDep, held: HeldRevisions) -> Response:
+def dxf(model_id: ModelId, run_id: RunId, services: ServicesDep, held: HeldRevisions, body: Body = None) -> Response:
     """What a laser or a punch is programmed from. 404 with the reason where the review has no flat pattern."""
     # Takes as long to import as all of the API, and few ask for it.
     from server.flat_pattern.dxf import dxf_of
 
-    return _drawn(services, model_id, run_id, held, dxf_of, DXF)
+    return _drawn(services, model_id, run_id, held, body, dxf_of, DXF)
 
 
 @router.get(
@@ -64,9 +66,9 @@ def dxf(model_id: ModelId, run_id: RunId, services: ServicesDep, held: HeldRevis
         304: _UNCHANGED,
     },
 )
-def svg(model_id: ModelId, run_id: RunId, services: ServicesDep, held: HeldRevisions) -> Response:
+def svg(model_id: ModelId, run_id: RunId, services: ServicesDep, held: HeldRevisions, body: Body = None) -> Response:
     """To look at, or to print. 404 with the reason where the review has no flat pattern."""
-    drawn = _drawn(services, model_id, run_id, held, svg_of, SVG)
+    drawn = _drawn(services, model_id, run_id, held, body, svg_of, SVG)
     drawn.headers["Content-Security-Policy"] = SVG_POLICY
     return drawn
 
@@ -76,20 +78,22 @@ def _drawn(
     model_id: str,
     run_id: str,
     held: frozenset[str],
+    body: int | None,
     draw: Callable[[Pattern], bytes],
     media_type: str,
 ) -> Response:
-    """The pattern of a run, which never changes: the run's id and the kind of file name it for caches."""
+    """The pattern of a run, which never changes: the run's id, the body and the kind of file name it for caches."""
     kind = "dxf" if media_type == DXF else "svg"
-    tag = f'"{run_id}-flat-pattern-{kind}"'
+    name = "flat-pattern" if body is None else f"flat-pattern-{body}"
+    tag = f'"{run_id}-{name}-{kind}"'
     headers = {"ETag": tag, "Cache-Control": "private, max-age=31536000, immutable"}
     if held & {tag, "*"}:
         services.runs.require(model_id, run_id)
         return Response(status_code=304, headers=headers)
     try:
-        pattern = pattern_of(json.loads(services.runs.rendered(model_id, run_id)))
+        pattern = pattern_of(json.loads(services.runs.rendered(model_id, run_id)), body)
     except NoFlatPatternError as reason:
         advice = "Review the part for sheet_metal, as an exact solid."
         raise Problem(404, "no_flat_pattern", str(reason), advice=advice) from reason
-    headers["Content-Disposition"] = f'attachment; filename="flat-pattern.{kind}"'
+    headers["Content-Disposition"] = f'attachment; filename="{name}.{kind}"'
     return Response(draw(pattern), media_type=media_type, headers=headers)

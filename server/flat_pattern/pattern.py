@@ -11,21 +11,43 @@ class NoFlatPatternError(Exception):
     """The review has no flat pattern; the text says why."""
 
 
-def pattern_of(review: dict[str, Any]) -> Pattern:
-    """The flat pattern of a review. Raises NoFlatPatternError with the reason where it has none."""
-    pattern: Pattern | None = review.get("flat_pattern")
-    bodies = review.get("part", {}).get("bodies", 1)
-    if pattern is None and bodies > 1:
-        raise NoFlatPatternError(
-            f"The file has {bodies} bodies, each of sheet with a flat pattern of its own: see components in the review."
-        )
-    if pattern is None:
+def pattern_of(review: dict[str, Any], body: int | None = None) -> Pattern:
+    """The flat pattern of a review, of one `body` where it has several.
+
+    Raises NoFlatPatternError with the reason where it has none.
+    """
+    if review.get("process") != "sheet_metal":
         raise NoFlatPatternError(
             f"The review is one for {review.get('process', 'another process')}; sheet metal alone has a flat pattern."
+        )
+    bodies = review.get("part", {}).get("bodies", 1)
+    if body is not None and body >= bodies:
+        raise NoFlatPatternError(f"There is no body {body}: the file has {bodies}, counted from 0.")
+    pattern: Pattern | None = review.get("flat_pattern") if bodies == 1 else _of_body(review, body)
+    if pattern is None:
+        raise NoFlatPatternError(
+            f"The file has {bodies} bodies, each with a flat pattern of its own: name one by its number, from 0 to "
+            f"{bodies - 1}."
         )
     if not pattern.get("available"):
         raise NoFlatPatternError(f"The part has no flat pattern: {pattern.get('reason', 'it could not be unfolded')}.")
     return pattern
+
+
+def _of_body(review: dict[str, Any], number: int | None) -> Pattern | None:
+    """That of a body, or of the one that it is another occurrence of."""
+    bodies = {body["body"]: body for body in _bodies(review.get("components", []))}
+    body = bodies.get(number, {})
+    same = bodies.get(body.get("same_as"), body)
+    pattern: Pattern | None = same.get("flat_pattern")
+    return pattern
+
+
+def _bodies(components: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    found = []
+    for component in components:
+        found += [*component["bodies"], *_bodies(component["components"])]
+    return found
 
 
 def cut_loops(pattern: Pattern) -> list[list[Segment]]:

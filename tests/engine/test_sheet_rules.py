@@ -8,7 +8,21 @@ import pytest
 
 from tests.engine.reviewing import features, findings, only_feature, reviewed, substance
 from tests.parts import Solid, as_splines, block, cylinder, shapes_of
-from tests.sheet_parts import Strip, Tray, angle, bridged, countersink, hemmed, plate, punch, tabbed, zed
+from tests.sheet_parts import (
+    Strip,
+    Tray,
+    angle,
+    bridged,
+    collared,
+    countersink,
+    hemmed,
+    plate,
+    punch,
+    shallow_relief,
+    square_tube,
+    tabbed,
+    zed,
+)
 
 T = 2.0
 MIDDLE = (50.0, 30.0, 1.0)
@@ -70,8 +84,9 @@ DEFECTS: list[tuple[str, Solid, float, float | None, str]] = [
     ("sheet-not-constant", plate().join(cylinder(12.0, 3.0, (50.0, 30.0, 2.0))), 150.0, 2.0, "critical"),
     ("bend-radius", angle(radius=1.0).solid(), 0.5, 1.0, "minor"),
     ("bend-radius-mixed", two_radii(), 2.0, 1.0, "info"),
-    ("flange-length", Strip(2.0, 40.0, [50.0, (90.0, 2.0), 5.0]).solid(), 9.0, 10.0, "major"),
-    ("flange-length", Strip(2.0, 40.0, [50.0, (90.0, 2.0), 3.0]).solid(), 7.0, 8.0, "critical"),
+    ("flange-length", Strip(2.0, 40.0, [50.0, (90.0, 2.0), 5.0]).solid(), 9.0, 10.0, "minor"),
+    ("flange-length", Strip(2.0, 40.0, [50.0, (90.0, 2.0), 3.0]).solid(), 7.0, 8.0, "major"),
+    ("flange-length", Strip(2.0, 40.0, [50.0, (90.0, 2.0), 1.0]).solid(), 5.0, 6.0, "critical"),
     ("hole-to-bend", near_bend(5.0), 5.0, 6.0, "major"),
     ("hole-to-bend", near_bend(-1.0), 0.0, 6.0, "major"),
     ("hole-to-bend", hole_on_bend(), 0.0, 12.0, "major"),
@@ -89,6 +104,9 @@ DEFECTS: list[tuple[str, Solid, float, float | None, str]] = [
     ("curl-radius", curled(0.8), 1.8, 2.0, "minor"),
     ("relief", tabbed(), 0.0, 2.0, "major"),
     ("relief", tabbed(relief=1.0, depth=4.0), 1.0, 2.0, "major"),
+    ("relief-depth", shallow_relief(1.0), 3.0, 4.0, "major"),
+    ("extruded-hole-to-hole", collared().cut(punch(6.0, (49.0, 30.0, 0.0))), 3.0, 4.0, "minor"),
+    ("not-unfolded", square_tube(), 2.0, None, "major"),
     ("corner-relief", Tray(corner=0.0).solid(), 0.0, 1.5, "minor"),
 ]
 
@@ -112,6 +130,7 @@ SOUND: list[Solid] = [
     punched((6.0, 20.0, 30.0), (6.0, 40.0, 30.0)),
     near_bend(6.0),
     tabbed(relief=2.0, depth=4.0),
+    shallow_relief(0.0),
     slotted(4.0),
 ]
 

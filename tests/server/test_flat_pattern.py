@@ -152,6 +152,42 @@ def test_a_review_without_a_pattern_says_why(changes: dict[str, Any], reason: st
         pattern_of(review(**changes))
 
 
+def assembly() -> dict[str, Any]:
+    """Three bodies: a sheet, a block and the sheet once more, in a component of its own."""
+    block = {"available": False, "reason": "it is a block"}
+    bodies = [
+        {"body": 0, "same_as": None, "flat_pattern": pattern()},
+        {"body": 1, "same_as": None, "flat_pattern": block},
+        {"body": 2, "same_as": 0},
+    ]
+    inner = {"bodies": bodies[1:], "components": []}
+    return review(
+        flat_pattern=None, part={"bodies": 3}, components=[{"bodies": bodies[:1], "components": [inner]}]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("body", [0, 2])
+def test_each_body_of_an_assembly_has_its_own(body: int) -> None:
+    assert pattern_of(assembly(), body) == pattern()
+    assert pattern_of(review(), 0) == pattern()
+
+
+@pytest.mark.parametrize(("body", "reason"), [(None, "from 0 to 2"), (1, "it is a block"), (3, "no body 3")])
+def test_a_body_without_a_pattern_says_why(body: int | None, reason: str) -> None:
+    with pytest.raises(NoFlatPatternError, match=reason):
+        pattern_of(assembly(), body)
+
+
+def test_the_pattern_of_a_body_is_served(client: TestClient, services: Services, model_id: str) -> None:
+    run = kept(services, model_id, assembly())
+    answer = client.get(f"{run}/flat-pattern.svg", params={"body": 2})
+    assert answer.content == svg_of(pattern())
+    assert answer.headers["content-disposition"] == 'attachment; filename="flat-pattern-2.svg"'
+    other = client.get(f"{run}/flat-pattern.svg", params={"body": 0})
+    assert other.headers["etag"] != answer.headers["etag"]
+    assert client.get(f"{run}/flat-pattern.svg").json()["code"] == "no_flat_pattern"
+
+
 def kept(services: Services, model_id: str, document: dict[str, Any]) -> str:
     """A review that is kept; returns where."""
     job, _ = services.jobs.ask(model_id, "sheet_metal", "default", material=None, request_id="r", identity="admin")

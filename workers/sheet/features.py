@@ -14,7 +14,7 @@ from workers.sheet.layout import Beyond
 from workers.sheet.openings import Opening
 from workers.sheet.reliefs import Relief
 from workers.sheet.segments import Segment
-from workers.sheet.sheet import Sheet
+from workers.sheet.sheet import BRIDGE, Left, Sheet
 
 OPENING_TYPES = {"hole": "through_hole", "extruded_hole": "extruded_hole", "slot": "slot", "cutout": "cutout"}
 ROUND_END = 0.2  # of a relief's width that a round end reaches beyond where its depth is measured
@@ -27,11 +27,11 @@ def features_of(part: Part, laid: Laid) -> list[Feature]:
     found = [_bend(part, sheet, one) for one in laid.bends]
     found += [_end(part, sheet, one) for one in laid.bends if one.kind in TYPES and one.flats]
     found += [_opening(part, sheet, opening) for opening in laid.openings if opening.faces]
-    found += [_formed(part, sheet, left.faces) for left in sheet.left if left.is_form]
-    found += _reliefs(part, laid)
-    found += [
-        shape for one in edge_shapes(laid.pattern.outline) if (shape := _edge_shape(part, sheet, one)) is not None
-    ]
+    found += [_formed(part, sheet, left) for left in sheet.left if left.is_form]
+    reliefs = _reliefs(part, laid)
+    relieved = {face for relief in reliefs for face in relief.faces}
+    shapes = [_edge_shape(part, sheet, one) for one in edge_shapes(laid.pattern.outline)]
+    found += [*reliefs, *(shape for shape in shapes if shape is not None and relieved.isdisjoint(shape.faces))]
     found.sort(key=lambda feature: (min(feature.faces), feature.type))
     for number, feature in enumerate(found):
         feature.id = f"F{number + 1}"
@@ -139,8 +139,11 @@ def _edge_shape(part: Part, sheet: Sheet, shape: EdgeShape) -> Feature | None:
     return Feature(shape.kind, faces, 0, size=size, point=part.faces.point[faces[0]])
 
 
-def _formed(part: Part, sheet: Sheet, faces: list[int]) -> Feature:
-    """What is stretched out of the sheet: an emboss, a dimple, a louvre, a bridge."""
+def _formed(part: Part, sheet: Sheet, left: Left) -> Feature:
+    """What is stretched out of the sheet: a bridge, a louvre, which is cut free at a side, else an emboss."""
+    faces, pairs = left.faces, part.edges.faces
+    touched = set(pairs[np.isin(pairs, faces).any(axis=1)].ravel().tolist())
+    kind = "bridge" if left.reason == BRIDGE else "emboss" if touched.isdisjoint(sheet.skins.cut) else "louvre"
     both = sorted({*faces, *(other for face in faces for other in sheet.skins.partner.get(face, []))})
     beside = {face for pair in sheet.sides.values() if not set(faces).isdisjoint(pair) for face in pair} - set(faces)
     flats = [face for face in beside if face in sheet.charts and sheet.charts[face].is_flat]
@@ -151,6 +154,6 @@ def _formed(part: Part, sheet: Sheet, faces: list[int]) -> Feature:
     height = float(np.ptp(vertices @ normal))
     sides = sorted(float(span) for span in spans)
     return Feature(
-        "emboss", both, 0, direction=normal, size={"height": height, "length": sides[2], "width": sides[1]},
+        kind, both, 0, direction=normal, size={"height": height, "length": sides[2], "width": sides[1]},
         point=part.faces.point[faces[0]],
     )  # fmt: skip

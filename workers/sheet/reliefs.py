@@ -85,16 +85,22 @@ class _Ends:
             width = 0.0 if math.isinf(at_bend) else at_bend
             place = _rectangle(start, width * beside, bend.allowance * inwards) if width else None
             return Relief(self.number, width, full, place)
-        deeper = self._free(start + off * inwards, beside)
-        if deeper <= NOTHING or math.isinf(deeper):
+        held = self._held(corner + 2 * NOTHING * beside, -inwards)
+        open_ = bend.allowance - held
+        width = self._free(corner - (held + min(off, open_ / 2)) * inwards, beside) if open_ > NOTHING else 0.0
+        if width < NOTHING or math.isinf(width):
             return Relief(self.number, 0.0, 0.0)
-        reach = self._free(start + min(deeper / 2, thickness / 4) * beside, inwards)
-        place = _rectangle(start, deeper * beside, reach * inwards)
-        return Relief(self.number, deeper, full - (bend.allowance - reach), place)
+        return Relief(self.number, width, full - held, _rectangle(start, width * beside, open_ * inwards))
 
     def _meets_another(self, at: Point) -> bool:
         own = self.bends[self.number]
         return any(other is not own and other.bend.zone.distance(at) < NOTHING for other in self.bends)
+
+    def _held(self, start: Floats, direction: Floats) -> float:
+        """mm from a point in the material to where it ends in a direction, at most as far as one looks."""
+        along = self.material.intersection(LineString([start, start + direction * FAR * self.thickness]))
+        pieces = [(get_coordinates(piece) - start) @ direction for piece in getattr(along, "geoms", [along])]
+        return max((float(piece.max()) for piece in pieces if len(piece) and piece.min() < NOTHING), default=0.0)
 
     def _free(self, start: Floats, direction: Floats) -> float:
         """mm from a point to the next material in a direction, infinite if it is far; 0 if it begins in material."""

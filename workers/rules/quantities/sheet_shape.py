@@ -84,8 +84,8 @@ def formed_height(subject: Subject, _rule: Rule) -> list[Measurement]:
     """Height in mm of each place that is stretched out of the sheet: an emboss, a louvre, a bridge, a hole's collar."""
     laid = laid_flat(subject)
     found = []
-    for feature in subject.of_type("emboss", "extruded_hole"):
-        faces = [face for face in feature.faces if face in laid.sheet.raised or feature.type == "emboss"]
+    for feature in subject.of_type("emboss", "louvre", "bridge", "extruded_hole"):
+        faces = [face for face in feature.faces if face in laid.sheet.raised]
         height = feature.size.get("height", 0.0)
         if feature.direction is not None and feature.type == "extruded_hole":
             heights = np.concatenate([subject.graph.vertices_of_face[face] for face in faces]) @ feature.direction
