@@ -5,7 +5,7 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 from rich.console import Console
@@ -22,7 +22,7 @@ from rapiddraft import (
     commands_verify,
 )
 from rapiddraft.sandboxed import COULD_NOT_REVIEW, errors, sandboxed
-from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Process
+from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Process, joined
 
 SEVERITIES = ("critical", "major", "minor", "info")
 
@@ -62,7 +62,9 @@ def _commands() -> None:
 @app.command()
 def review(
     part: Annotated[Path, typer.Argument(help="Part to review: STEP, IGES, BREP; STL, OBJ, 3MF, PLY, GLB as a mesh.")],
-    process: Annotated[Process, typer.Option(help="Manufacturing process.")] = DEFAULT_PROCESS,
+    process: Annotated[
+        str, typer.Option(help=f"One of {', '.join(get_args(Process))}; or several, with commas, to compare.")
+    ] = DEFAULT_PROCESS,
     limits: Annotated[LimitSet, typer.Option(help="Set of limits: default, mtk, or a shop's own.")] = DEFAULT_LIMITS,
     material: Annotated[str | None, typer.Option(help="Material, such as aluminium-6061-t6; else metal.")] = None,
     rules: Annotated[Path | None, typer.Option(help="A shop's own rules: a TOML file, or a folder of them.")] = None,
@@ -73,8 +75,12 @@ def review(
 
     Exit status: 0 reviewed, 1 findings at or above --fail-on, 2 could not review.
     """
+    try:
+        processes = joined(process.split(","))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--process") from error
     with sandboxed(part) as in_sandbox:
-        result = in_sandbox.review(process, limits, material, rules)
+        result = in_sandbox.review(processes, limits, material, rules)
     if as_json:
         typer.echo(json.dumps(result, ensure_ascii=False, allow_nan=False))
     else:

@@ -21,7 +21,14 @@ def review_table(review: Review) -> RenderableType:
     Findings of one rule with the same measure and limit, such as the corners of a pocket, share a line.
     """
     findings = sorted(review["findings"], key=lambda finding: _SEVERITIES.index(finding["severity"]))
-    return Group(_head(review), _table(findings), _advice(findings), *_undecided(review), _summary(review))
+    return Group(
+        _head(review),
+        *_comparison(review),
+        _table(findings),
+        _advice(findings),
+        *_undecided(review),
+        _summary(review),
+    )
 
 
 def _head(review: Review) -> Text:
@@ -38,6 +45,22 @@ def _material(material: dict[str, Any] | None) -> str:
     if not material or material["assumed"]:
         return "material: not given, limits for metal"
     return f"material: {material['name']}"
+
+
+def _comparison(review: Review) -> list[RenderableType]:
+    """The processes that were compared, best first, if any were."""
+    if not review.get("comparison"):
+        return []
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("Process", "Suits", "Verdict", "Findings", "Why"):
+        table.add_column(column)
+    for row in review["comparison"]:
+        found = [f"{row['counts'][name]} {name}" for name in _SEVERITIES if row["counts"].get(name)]
+        against = row["ruled_out"]
+        suits = Text("ruled out", "bold red") if against else Text(f"{row['score']:.2f}")
+        why = "; ".join(against or row["reasons"])
+        table.add_row(row["process"], suits, row["verdict"], ", ".join(found) or "none", why)
+    return [table, Text.assemble(("Best: ", "bold"), f"{review['process_choice']['reason']}.\n")]
 
 
 def _table(findings: list[Finding]) -> RenderableType:

@@ -5,14 +5,44 @@ engine's to check, and /readyz says what is wrong with it; here only their names
 """
 
 import tomllib
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, Field
 
 from server.settings import PROJECT_ROOT
 
 Process = Literal[
     "auto", "cnc_milling", "cnc_turning", "sheet_metal", "injection_moulding", "fdm", "sla", "sls", "dmls"
+]
+Comparable = Literal["cnc_milling", "cnc_turning", "sheet_metal", "injection_moulding", "fdm", "sla", "sls", "dmls"]
+SEVERAL = "+"
+
+
+def joined(names: Iterable[str]) -> str:
+    """One process, or several that are to be compared, as one name: sorted, each once.
+
+    Raises ValueError, with all that there are, for one that there is not, and for `auto` beside others.
+    """
+    several = sorted(set(names))
+    known = get_args(Process) if len(several) == 1 else get_args(Comparable)
+    unknown = [name for name in several if name not in known]
+    if unknown or not several:
+        there_are = f"there are: {', '.join(known)}"
+        raise ValueError(f"there is no process {unknown[0]!r} to take here; {there_are}" if unknown else there_are)
+    return SEVERAL.join(several)
+
+
+def _joined_again(name: str) -> str:
+    return joined(name.split(SEVERAL))
+
+
+Processes = Annotated[
+    str,
+    AfterValidator(_joined_again),
+    Field(description="A process, or several joined by `+` that are compared.", examples=["auto", "cnc_milling+fdm"]),
 ]
 LimitSet = str
 Material = str

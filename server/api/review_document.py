@@ -55,6 +55,22 @@ class DfmFinding(_Open):
     source: dict[str, Any] | None
 
 
+class ComparedProcess(_Open):
+    """What one of several processes comes to."""
+
+    process: str
+    score: float = Field(description="How well the part's shape suits it, 0 to 1.")
+    reasons: list[str]
+    ruled_out: list[str] = Field(description="Why it cannot make the part; empty if it can.")
+    verdict: str
+    counts: dict[str, int] = Field(description="Findings by severity.")
+    extra_minutes: float = Field(description="Estimate of what its findings cost in all.")
+    dearest: list[str] = Field(description="Ids of the findings that cost most.")
+    summary: dict[str, Any]
+    findings: list[dict[str, Any]] = Field(description="Without their advice, which a review for the process has.")
+    undecided: list[dict[str, str]]
+
+
 class Review(_Open):
     """A design-for-manufacturing review of one part."""
 
@@ -62,7 +78,12 @@ class Review(_Open):
     engine: Engine
     part: Part
     process: str
-    process_choice: dict[str, Any] = Field({}, description="What was asked for; of each solid, the process and why.")
+    process_choice: dict[str, Any] = Field(
+        {}, description="What was asked for; of each solid, the process and why, and all candidates, best first."
+    )
+    comparison: list[ComparedProcess] | None = Field(
+        None, description="Where several processes were asked for: each, best first; the review is that for the first."
+    )
     limits: str
     material: dict[str, Any] | None = Field(None, description="id, name, family, mass in g; whether it was assumed.")
     facts: dict[str, Any] = Field(description="name -> value, unit, state, method, confidence, where")

@@ -18,7 +18,17 @@ from server.observability import metrics
 from server.observability.logging import log_ids
 from server.prefer import Prefer, parse_prefer
 from server.problems import Problem, responses
-from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Material, Process, limit_sets, materials
+from server.review_options import (
+    DEFAULT_LIMITS,
+    DEFAULT_PROCESS,
+    Comparable,
+    LimitSet,
+    Material,
+    Process,
+    joined,
+    limit_sets,
+    materials,
+)
 from server.services import Services
 from server.stores.dfm_review_jobs import Job, JobState
 from server.stores.errors import DamagedDocumentError, NewerDocumentError, NotFoundError
@@ -38,11 +48,22 @@ router = APIRouter(
 class ReviewRequest(Body):
     """How to review the part. May be left out."""
 
-    process: Process = DEFAULT_PROCESS
+    process: Process | list[Comparable] = Field(
+        DEFAULT_PROCESS,
+        min_length=1,
+        description="One process, `auto` for the one that suits the part best, or a list of those to compare: the "
+        "review is then for the best of them, and has a `comparison`.",
+        examples=["auto", ["cnc_milling", "fdm"]],
+    )
     limits: LimitSet = Field(DEFAULT_LIMITS, description="Name of a set of limits: `default`, `mtk`, or a shop's own.")
     material: Material | None = Field(
         None, description="Id of a material; the limits for metal hold without one, and the review says so."
     )
+
+    @property
+    def processes(self) -> str:
+        """As a job names what was asked for."""
+        return joined([self.process] if isinstance(self.process, str) else self.process)
 
 
 _STRING = {"schema": {"type": "string"}}
@@ -148,7 +169,7 @@ def _find_or_ask(
     services: Services, model_id: str, wanted: ReviewRequest, request_id: str, identity: str, *, anew: bool
 ) -> _Found:
     """What is there already, kept or under way; else a new job."""
-    latest = services.jobs.latest(model_id, wanted.process, wanted.limits, material=wanted.material)
+    latest = services.jobs.latest(model_id, wanted.processes, wanted.limits, material=wanted.material)
     if latest is None or latest.state.is_final:
         review = _kept(services, latest) if latest and not anew else None
         if not anew:
@@ -196,7 +217,7 @@ def _ask(
     _check_known(wanted, services.settings.rules_dir)
     job, is_new = services.jobs.ask(
         model_id,
-        wanted.process,
+        wanted.processes,
         wanted.limits,
         material=wanted.material,
         request_id=request_id,

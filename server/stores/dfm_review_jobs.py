@@ -22,7 +22,7 @@ from server.clock import now
 from server.data_folder import DataFolder
 from server.ids import first_id_at, is_id, new_id
 from server.observability import metrics, tracing
-from server.review_options import LimitSet, Material, Process
+from server.review_options import LimitSet, Material, Processes
 from server.stores.documents import Document, Documents, Kind
 from server.stores.errors import (
     DamagedDocumentError,
@@ -115,7 +115,7 @@ class Job(BaseModel):
     about: str | None = Field(None, description="The run that is reported, or the candidate session of an edit.")
     finding: str | None = Field(None, description="The finding that is to be cleared, for an edit.")
     model_id: str
-    process: Process
+    process: Processes
     limits: LimitSet
     material: Material | None = Field(None, description="What the part is made of, if the review was asked for it.")
     state: JobState
@@ -177,7 +177,7 @@ class ReviewJobs:
     def ask(
         self,
         model_id: str,
-        process: Process,
+        process: Processes,
         limits: LimitSet,
         *,
         request_id: str,
@@ -209,7 +209,7 @@ class ReviewJobs:
         return job, True
 
     def latest(
-        self, model_id: str, process: Process, limits: LimitSet, *, material: Material | None = None
+        self, model_id: str, process: Processes, limits: LimitSet, *, material: Material | None = None
     ) -> Job | None:
         """The latest job for this review, whatever became of it. Raises NotFoundError for the model.
 
@@ -225,7 +225,7 @@ class ReviewJobs:
         """The same for the job that was to measure the model's facts."""
         return self._named(self._read_in_flight(model_id), PART_FACTS)
 
-    def create(self, model_id: str, process: Process, limits: LimitSet, *, request_id: str, identity: str) -> Job:
+    def create(self, model_id: str, process: Processes, limits: LimitSet, *, request_id: str, identity: str) -> Job:
         """Write down that a review is wanted, whatever else is under way."""
         job = _new_job(model_id, process, limits, None, request_id=request_id, identity=identity)
         return self._documents.create(self._path(job.id), job).content
@@ -442,13 +442,13 @@ def _configuration(job: Job) -> str:
             return f"{job.kind}:{job.about}"  # which no process is called
 
 
-def _review_of(process: Process, limits: LimitSet, material: Material | None) -> str:
+def _review_of(process: Processes, limits: LimitSet, material: Material | None) -> str:
     # A shop may name its limits `a/b`, which is not the material b with the limits a.
     return "/".join(quote(part, safe="") for part in (process, limits, material) if part is not None)
 
 
 def _new_job(
-    model_id: str, process: Process, limits: LimitSet, material: Material | None, *, request_id: str, identity: str
+    model_id: str, process: Processes, limits: LimitSet, material: Material | None, *, request_id: str, identity: str
 ) -> Job:
     at = now()
     return Job(
