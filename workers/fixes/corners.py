@@ -9,7 +9,7 @@ from workers.cad.edit.body import SAME_MM, Body
 from workers.cad.edit.errors import EditError
 from workers.cad.part import Bend, Floats, Surface
 from workers.fixes.candidate import ADDS, Box, Candidate
-from workers.fixes.depressions import edges_near, is_upright, new_edges, raised, rounded_in_turn
+from workers.fixes.depressions import common_radius, edges_near, is_upright, new_edges, raised, rounded_in_turn
 from workers.fixes.registry import NoEditError, recipe
 from workers.fixes.situation import JsonObject, Situation, direction_of
 
@@ -17,6 +17,7 @@ RULE = "corner-radius"
 # A radius that leaves this share of the width flat between two corners.
 ROOM = 0.96
 LONGER = 1.15
+SAME_RADIUS_MM = 1e-3
 
 
 @recipe(RULE)
@@ -33,11 +34,26 @@ def corner_radius(situation: Situation, finding: JsonObject) -> Iterator[Candida
     if largest <= _room(situation, alike) * 1.0001:
         # Where an end is oblique, the fillet is longer than the edge that it rounds.
         for radius in (needed, *_stock_radius(situation, needed), needed * LONGER):
-            yield _rounder(situation, [finding], home, radius)
+            if not _leaves_others(situation, home, [finding], radius):
+                yield _rounder(situation, [finding], home, radius)
     if len(alike) > 1 and largest <= _room(situation, alike) * 1.0001:
-        for radius in (largest, *_stock_radius(situation, largest)):
-            yield _rounder(situation, alike, home, radius)
+        for radius in (largest, *_stock_radius(situation, largest), largest * LONGER):
+            if not _leaves_others(situation, home, alike, radius):
+                yield _rounder(situation, alike, home, radius)
     yield from _shallower(situation, alike, home, factor)
+
+
+def _leaves_others(situation: Situation, home: JsonObject | None, corners: list[JsonObject], radius: float) -> bool:
+    """Whether corners of other radii would remain in a pocket that has but one radius yet."""
+    if home is None:
+        return False
+    rounds = {face for corner in corners if _is_round(corner) for face in _own_faces(situation, corner)}
+    fillets = [
+        f for f in situation.fillets_in(home, "concave_fillet") if len(f["faces"]) and len(f.get("between", [0, 0])) > 1
+    ]
+    others = [f["size"]["radius"] for f in fillets if not rounds & set(f["faces"])]
+    is_mixed = len({round(f["size"]["radius"], 3) for f in fillets}) > 1
+    return not is_mixed and any(abs(other - radius) > SAME_RADIUS_MM for other in others)
 
 
 def _depth(situation: Situation, finding: JsonObject, factor: float) -> float:
@@ -141,7 +157,7 @@ def _feet(situation: Situation, body: Body, home: JsonObject | None, rounds: lis
     """The faces of all floor fillets of the depression, where one of them ends at one of the corners."""
     if home is None:
         return []
-    feet = sorted({face for fillet in situation.fillets_in(home, "floor_fillet") for face in fillet["faces"]})
+    feet = situation.foot_of(home)
     touched = {other for face in rounds for _edge, other in body.neighbours(face)}
     if touched & set(feet) or any(_touches(body, edge, face) for edge in sharp for face in feet):
         return feet
@@ -159,10 +175,7 @@ def _touches(body: Body, edge: int, face: int) -> bool:
 def _foot_radius(situation: Situation, home: JsonObject | None, feet: list[int]) -> float | None:
     if home is None or not feet:
         return None
-    radii = {round(f["size"]["radius"], 4) for f in situation.fillets_in(home, "floor_fillet")}
-    if len(radii) > 1:
-        raise EditError("the floor has fillets of several radii at its foot")
-    return float(radii.pop())
+    return common_radius(f["size"]["radius"] for f in situation.fillets_in(home, "floor_fillet"))
 
 
 def _direction(situation: Situation, corner: JsonObject, home: JsonObject | None) -> Floats:
@@ -223,7 +236,7 @@ def _raised(situation: Situation, corners: list[JsonObject], home: JsonObject, f
     if any(not _is_round(corner) for corner in corners):
         raise NoEditError("some corners of the pocket are sharp and others round")
     body, direction = situation.body, direction_of(situation, home)
-    feet = sorted({face for fillet in situation.fillets_in(home, "floor_fillet") for face in fillet["faces"]})
+    feet = situation.foot_of(home)
     floors = situation.floors_of(home)
     top = max(body.extent(corner["faces"], direction)[1] for corner in corners)
     depth = min(corner["measured"]["value"] for corner in corners) / factor
@@ -250,7 +263,7 @@ def _raised_and_rounded(
     level = top - depth
     lowest = min(float(body.faces.origin[floor] @ direction) for floor in floors)
     box = Box(*body.box_of_faces(home["faces"])).grown(radius)
-    feet = sorted({face for fillet in situation.fillets_in(home, "floor_fillet") for face in fillet["faces"]})
+    feet = situation.foot_of(home)
 
     def make(start: Body) -> Body:
         higher = raised(start, floors, direction, level, feet, box)

@@ -1,6 +1,6 @@
 """Taking the fillets off a pocket's foot, changing it, and rounding the foot again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from workers.cad.part import Bend, Curve, Floats, Surface
 from workers.fixes.candidate import Box
 
 UPRIGHT = 0.996
-PARALLEL = 1e-6
+# Nearer than cutters are made to: a free-form fillet is only measured.
+SAME_RADIUS_MM = 0.01
 
 
 def box_of_faces(body: Body, faces: list[int]) -> Box:
@@ -103,9 +104,7 @@ def edges_near(body: Body, place: Floats) -> list[int]:
 def raised(body: Body, floors: list[int], direction: Floats, level: float, feet: list[int], box: Box) -> Body:
     """`body` with flat `floors` raised to `level` mm along `direction`; fillets `feet` at their foot move along."""
     heights = [float(body.faces.origin[floor] @ direction) for floor in floors]
-    radii = sorted({round(float(r), 6) for r in _radii(body, feet)})
-    if len(radii) > 1:
-        raise EditError("the floor has fillets of several radii at its foot")
+    radius = common_radius(_radii(body, feet))
     planes = [(body.faces.axis[floor], body.faces.origin[floor]) for floor in floors]
     bare = without_faces(body, feet) if feet else body
     for (normal, origin), height in zip(planes, heights, strict=True):
@@ -116,14 +115,24 @@ def raised(body: Body, floors: list[int], direction: Floats, level: float, feet:
         if not tools:
             raise EditError("the floor was not found again without its fillets")
         bare = joined(bare, *tools)
-    if not radii:
+    if radius is None:
         return bare
     foot = [
         edge
         for edge in edges_in(bare, box, Bend.CONCAVE)
         if abs(float(bare.edges.middle[edge] @ direction) - level) < 1e-3 and not is_upright(bare, edge, direction)
     ]
-    return rounded(bare, foot, radii[0])
+    return rounded(bare, foot, radius)
+
+
+def common_radius(radii: Iterable[float]) -> float | None:
+    """The radius, mm, of fillets at one foot, None if there is none. Raises EditError if they differ."""
+    found = sorted(radii)
+    if not found:
+        return None
+    if found[-1] - found[0] > SAME_RADIUS_MM:
+        raise EditError("the floor has fillets of several radii at its foot")
+    return found[len(found) // 2]
 
 
 def _radii(body: Body, fillets: list[int]) -> list[float]:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.cad.edit.body import Body
-from workers.cad.part import Curve, Floats
+from workers.cad.part import Curve, Floats, Surface
 from workers.fixes.candidate import Box
 
 WITHIN_MM = 2e-3
@@ -39,7 +39,9 @@ def _face_rows(body: Body) -> Floats:
     low, high = face_boxes(body)
     areas = body.areas
     scale = np.maximum(areas * RELATIVE_AREA, WITHIN_MM)
-    return np.column_stack([low / WITHIN_MM, high / WITHIN_MM, areas / scale, body.faces.kind * 1e3])
+    # A torus that meets itself is written as a free-form surface.
+    kind = np.where(body.faces.kind == Surface.TORUS, Surface.FREEFORM, body.faces.kind)
+    return np.column_stack([low / WITHIN_MM, high / WITHIN_MM, areas / scale, kind * 1e3])
 
 
 def _edge_rows(body: Body) -> Floats:

@@ -19,11 +19,32 @@ def floor_radius(situation: Situation, finding: JsonObject) -> Iterator[Candidat
     now, to = finding["change"]["from"], finding["change"]["to"]
     sizes = [size[0] for size in situation.standard_sizes("floor-fillet-nonstandard") if len(size) == 1]
     others = sorted((s for s in sizes if abs(s - to) > SAME_RADIUS_MM), key=lambda size: abs(size - now))[:1]
-    chain = chain_of(situation, finding["faces"])
     for radius in (to, *others):
-        yield _with_radius(situation, finding["faces"], now, radius)
-        if set(chain) != set(finding["faces"]):
-            yield _with_radius(situation, chain, now, radius)
+        for faces in _together(situation, finding, radius):
+            yield _with_radius(situation, faces, now, radius)
+
+
+def _together(situation: Situation, finding: JsonObject, radius: float) -> list[list[int]]:
+    """The faces that can be given one radius at once: of the fillet, of its smooth chain, of all of the pocket's foot.
+
+    A share of the foot that would leave it with other radii than `radius`, where now it has one, is left out.
+    """
+    home = situation.home_of(finding)
+    shares = [tuple(sorted(finding["faces"])), tuple(chain_of(situation, finding["faces"]))]
+    if home is None:
+        return [list(share) for share in dict.fromkeys(shares)]
+    feet = situation.fillets_in(home, "floor_fillet")
+    is_mixed = len({round(f["size"]["radius"], 3) for f in feet}) > 1
+    rest = [
+        {f["size"]["radius"] for f in feet if not set(f["faces"]) & set(share)} if not is_mixed else set()
+        for share in shares
+    ]
+    fitting = [
+        share
+        for share, others in zip(shares, rest, strict=True)
+        if all(abs(other - radius) < SAME_RADIUS_MM for other in others)
+    ]
+    return [list(share) for share in dict.fromkeys([*fitting, tuple(situation.foot_of(home))])]
 
 
 @recipe("floor-fillet-over-corner")
@@ -39,7 +60,8 @@ def floor_over_corner(situation: Situation, finding: JsonObject) -> Iterator[Can
     now = max(f["size"]["radius"] for f in over)
     sizes = [size[0] for size in situation.standard_sizes("floor-fillet-nonstandard") if len(size) == 1]
     below = [size for size in sorted(sizes, reverse=True) if size < 0.9 * corner][:1]
-    faces = sorted({face for f in over for face in chain_of(situation, f["faces"])})
+    chain = {face for f in over for face in chain_of(situation, f["faces"])}
+    faces = situation.with_patches(chain)
     for radius in (*below, corner / 2):
         yield _with_radius(situation, faces, now, radius)
 

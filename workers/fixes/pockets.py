@@ -24,7 +24,7 @@ def pocket_deep(situation: Situation, finding: JsonObject) -> Iterator[Candidate
     lowest = min(float(body.faces.origin[floor] @ direction) for floor in floors)
     level = lowest + depth - to
     box = Box(*body.box_of_faces(home["faces"])).grown(0.01)
-    feet = sorted({face for fillet in situation.fillets_in(home, "floor_fillet") for face in fillet["faces"]})
+    feet = situation.foot_of(home)
     known = not feet and len(floors) == 1
     yield Candidate(
         words=f"make the floor {depth - to:.2f} mm less deep, from {depth:.2f} mm to {to:.2f} mm",

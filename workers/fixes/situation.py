@@ -1,5 +1,6 @@
 """What an edit starts from: a part, its review, and the rules that it was reviewed by."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -7,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from workers.cad.edit.body import Body
-from workers.cad.part import Floats, Surface
+from workers.cad.part import Bend, Floats, Surface
 from workers.rules.rule_file import Rule
 
 JsonObject = dict[str, Any]
 
 DEPRESSIONS = ("closed_pocket", "open_pocket", "through_pocket", "slot", "step")
+PATCHES = (Surface.SPHERE, Surface.TORUS, Surface.FREEFORM)
 SQUARE = 0.996
 ROUNDED = 1 - 1e-9  # cosine of what a unit vector, rounded to six digits, may be off
 
@@ -47,6 +49,26 @@ class Situation:
     def fillets_in(self, home: JsonObject, kind: str) -> list[JsonObject]:
         """The fillets of one type in a depression."""
         return [f for f in self.review["features"] if f["type"] == kind and f.get("parent") == home["id"]]
+
+    def foot_of(self, home: JsonObject) -> list[int]:
+        """The faces of all floor fillets of a depression, with the patches where they meet."""
+        return self.with_patches({face for fillet in self.fillets_in(home, "floor_fillet") for face in fillet["faces"]})
+
+    def with_patches(self, fillets: Iterable[int]) -> list[int]:
+        """Faces of fillets, and the doubly curved ones that run smoothly between them and on into a corner."""
+        body, found = self.body, set(fillets)
+        beside = {
+            other for face in found for edge, other in body.neighbours(face) if body.edges.bend[edge] == Bend.SMOOTH
+        }
+        return sorted(
+            found | {face for face in beside - found if body.faces.kind[face] in PATCHES and face in self._filleted}
+        )
+
+    @cached_property
+    def _filleted(self) -> set[int]:
+        """The faces of all concave fillets that belong to no depression of their own."""
+        patches = [f for f in self.review["features"] if f["type"] == "concave_fillet" and f.get("parent") is None]
+        return {face for fillet in patches for face in fillet["faces"]}
 
     def floors_of(self, home: JsonObject) -> list[int]:
         """The flat faces of a depression that look out of it along its direction."""

@@ -7,6 +7,8 @@ from workers.cad.binding import module
 from workers.cad.edit.body import Body, body_of
 from workers.cad.edit.errors import EditError
 
+NEIGHBOURS_APART = "its neighbours do not meet where it is taken off"
+
 
 def rounded(body: Body, edges: Iterable[int], radius: float) -> Body:
     """`body` with a fillet of `radius` mm along `edges`. Raises EditError."""
@@ -29,9 +31,14 @@ def without_faces(body: Body, faces: Iterable[int]) -> Body:
     removal = module("BRepAlgoAPI").BRepAlgoAPI_Defeaturing()
     removal.SetShape(body.shape)
     removal.SetRunParallel(False)
-    for face in faces:
-        removal.AddFaceToRemove(body.faces.shapes[face])
-    return _built(removal, "its neighbours do not meet where it is taken off")
+    shapes = [body.faces.shapes[face] for face in faces]
+    for shape in shapes:
+        removal.AddFaceToRemove(shape)
+    bare = _built(removal, NEIGHBOURS_APART)
+    # The kernel leaves what it cannot take off, and says that it is done.
+    if not all(removal.IsDeleted(shape) for shape in shapes):
+        raise EditError(NEIGHBOURS_APART)
+    return bare
 
 
 def _built(operation: Any, reason: str) -> Body:  # noqa: ANN401
