@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -40,8 +41,14 @@ ERROR = JobError(code="worker_lost", title="t", detail="d", advice="a")
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    chosen = Settings(data_dir=tmp_path / "data", port=free_port(), sandbox_memory_mb=512, sandbox_children=2)
+def settings() -> Iterator[Settings]:
+    # pytest's own folders have names so long that a socket's path no longer fits.
+    with TemporaryDirectory(prefix="rd-") as folder:
+        yield _prepared(Path(folder) / "data")
+
+
+def _prepared(data: Path) -> Settings:
+    chosen = Settings(data_dir=data, port=free_port(), sandbox_memory_mb=512, sandbox_children=2)
     DataFolder(chosen.data_dir).prepare()
     return chosen
 

@@ -12,7 +12,6 @@ from workers.engine_digest import engine_digest, geometry_digest
 # What the engine's modules import, but which no result depends on; the choice of the kernel is in the digest by itself.
 NOT_PART_OF_IT = {
     "workers/__init__.py",
-    "workers/preload.py",
     "workers/content_cache.py",
     "server/__init__.py",
     "server/settings.py",
@@ -23,7 +22,7 @@ NOT_PART_OF_IT = {
 
 LOADED = """
 import sys
-import workers.preload
+import workers.part_facts, workers.review
 files = {getattr(module, "__file__", None) for module in sys.modules.values()}
 print("\\n".join(sorted(f for f in files if f and f.startswith(sys.argv[1]))))
 """

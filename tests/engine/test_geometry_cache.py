@@ -3,6 +3,7 @@
 import json
 import tracemalloc
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -96,14 +97,20 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     return counts
 
 
+@pytest.fixture(scope="module", params=PARTS)
+def path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return PARTS[request.param](tmp_path_factory.mktemp("parts") / "part")
+
+
+@cache
+def document_alone(path: Path, configuration: Configuration) -> str:
+    return document(path, configuration)
+
+
 @pytest.mark.parametrize("first", CONFIGURATIONS, ids=lambda first: "-".join(map(str, first)))
-@pytest.mark.parametrize("part", PARTS)
-def test_a_review_is_the_same_with_and_without(
-    part: str, first: Configuration, kept: KeptGeometry, tmp_path: Path
-) -> None:
-    path = PARTS[part](tmp_path / "part")
+def test_a_review_is_the_same_with_and_without(path: Path, first: Configuration, kept: KeptGeometry) -> None:
     for configuration in (first, *CONFIGURATIONS):
-        assert document(path, configuration, kept) == document(path, configuration)
+        assert document(path, configuration, kept) == document_alone(path, configuration)
 
 
 def test_the_kernel_works_once_for_all_configurations(
