@@ -193,14 +193,6 @@ def test_an_assembly_has_a_report(tmp_path: Path) -> None:
     assert "3 bodies" in text_of(pdf(content(whole.review, whole.painter, {})))[0]
 
 
-def test_what_a_process_says_besides_is_in_the_report(a_bracket: Drawn) -> None:
-    review = {**a_bracket.review, "flat_pattern": {"blank_area": 1234.5, "bends": 4, "loops": [{"line": [1, 2]}]}}
-    said = content(review, a_bracket.painter, {})
-    [further] = [further for further in said.further if further.title == "Flat pattern"]
-    assert further.rows == [("blank area", "1\N{NO-BREAK SPACE}234.5"), ("bends", "4")]
-    assert "Flat pattern" in " ".join(text_of(pdf(said)))
-
-
 # -- CSV -------------------------------------------------------------------------------------------------
 
 
@@ -257,7 +249,9 @@ def test_sarif_results_name_their_rules_and_findings(a_bracket: Drawn) -> None:
     assert [rule["id"] for rule in rules] == list(dict.fromkeys(finding["rule"] for finding in findings))
     for result, finding in zip(run["results"], findings, strict=True):
         assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == finding["rule"]
-        assert list(result["partialFingerprints"].values()) == [finding["id"]]
+        assert set(result["partialFingerprints"].values()) == {finding["id"]}
+        assert "primaryLocationLineHash" in result["partialFingerprints"]
+        assert all(place["physicalLocation"]["region"]["startLine"] == 1 for place in result["locations"])
         assert result["properties"]["measured"] == finding["measured"]
         assert result["properties"]["limit"] == finding["limit"]
         assert result["level"] == {"critical": "error", "major": "warning"}.get(finding["severity"], "note")
