@@ -193,6 +193,16 @@ def test_an_assembly_has_a_report(tmp_path: Path) -> None:
     assert "3 bodies" in text_of(pdf(content(whole.review, whole.painter, {})))[0]
 
 
+def test_texts_longer_than_a_page_run_on(a_bracket: Drawn) -> None:
+    """A shop's own rules may say a lot."""
+    review = json.loads(json.dumps(a_bracket.review))
+    review["findings"][0] |= {"advice": "advice " * 3000, "smallest_change": "change " * 800, "title": "T" * 400}
+    review["facts"]["volume"]["value"] = "fact" * 3000
+    review["undecided"] = [{"rule": "a-rule", "lacks": "reason " * 3000}]
+    said = " ".join(text_of(pdf(content(review, a_bracket.painter, {}))))
+    assert [said.count(word) for word in ("advice", "change", "reason")] >= [3000, 800, 3000]
+
+
 # -- CSV -------------------------------------------------------------------------------------------------
 
 

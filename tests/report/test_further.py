@@ -111,9 +111,18 @@ def test_arcs_run_as_the_loop_does() -> None:
         {"type": "line", "points": [[80.0, 60.0], [10.0, 60.0]]},
         bite | {"direction": "clockwise"},
     ]
-    pattern = {"blank": {"length": 100.0, "width": 60.0}, "outline": outline, "inner": [], "formed": [], "bends": []}
+    pattern = {"blank": {"length": 100.0, "width": 60.0}, "outline": outline, "inner": [], "bends": []}
+    pattern |= {"slits": [], "formed": []}
     wanted = 6000.0 - 400.0 * (1 - math.pi / 4) - 100.0 * math.pi / 4
     assert area_of(drawing(pattern, 104.0, 200.0)) == pytest.approx(wanted, rel=2e-4)
+
+
+def test_slits_are_lines_that_close_nothing(a_zed: Drawn) -> None:
+    slit = [{"type": "polyline", "points": [[10.0, 10.0], [20.0, 10.0], [20.0, 15.0]]}]
+    drawn = drawing(a_zed.review["flat_pattern"] | {"slits": [slit]}, 500.0, 400.0)
+    [_, path] = [shape for shape in drawn.contents if isinstance(shape, Outline)]
+    assert path.fillColor is None
+    assert path.operators == [0, 1, 1]
 
 
 def area_of(drawn: Drawing) -> float:

@@ -21,14 +21,17 @@ def drawing(pattern: Pattern, width: float, height: float) -> Drawing:
     scale = min((width - 2 * _BORDER) / length, (height - 2 * _BORDER) / across)
     drawn = Drawing(length * scale + 2 * _BORDER, across * scale + 2 * _BORDER)
     drawn.add(_path(cut_loops(pattern), scale, _CUT, _SHEET))
-    if pattern["formed"]:
-        drawn.add(_path(pattern["formed"], scale, _FORM, None))
+    for loops, ink, is_closed in ((pattern["slits"], _CUT, False), (pattern["formed"], _FORM, True)):
+        if loops:
+            drawn.add(_path(loops, scale, ink, None, is_closed=is_closed))
     for bend in pattern["bends"]:
         _add_bend(drawn, bend, scale)
     return drawn
 
 
-def _path(loops: list[list[Segment]], scale: float, ink: colors.Color, fill: colors.Color | None) -> Path:
+def _path(
+    loops: list[list[Segment]], scale: float, ink: colors.Color, fill: colors.Color | None, *, is_closed: bool = True
+) -> Path:
     # Filled even-odd, which is what a path does: openings stay open whichever way round they run.
     path = Path(strokeColor=ink, strokeWidth=0.5, fillColor=fill)
     for loop in loops:
@@ -36,7 +39,8 @@ def _path(loops: list[list[Segment]], scale: float, ink: colors.Color, fill: col
         path.moveTo(*first)
         for point in others:
             path.lineTo(*point)
-        path.closePath()
+        if is_closed:
+            path.closePath()
     return path
 
 

@@ -190,7 +190,7 @@ def _advice(section: Section) -> Flowable:
     if url := safe_url(section.source_url):
         source = f"<a href={quoteattr(url)} color={quoteattr(_LINK)}>{source}</a>"
     cited = f'<br/><font color="{_hex(_DIM)}">Source: </font>{source}' if section.source_title else ""
-    table = Table([[Paragraph(fonts.markup(section.advice) + cited, _BODY)]], colWidths=[_TEXT_WIDTH])
+    table = Table([[Paragraph(fonts.markup(section.advice) + cited, _BODY)]], colWidths=[_TEXT_WIDTH], splitInRow=1)
     table.setStyle(TableStyle([("BACKGROUND", (0, 0), (-1, -1), _SOFT), ("LINEBEFORE", (0, 0), (0, -1), 2, _LINE)]))
     return table
 
@@ -307,7 +307,9 @@ def _columns(flowables: Sequence[list[Flowable]], width: float) -> Flowable:
 
 def _pairs(rows: Rows) -> Flowable:
     table = Table(
-        [[_text(name, _NAME), _text(value)] for name, value in rows], colWidths=[38 * mm, _TEXT_WIDTH - 38 * mm]
+        [[_text(name, _NAME), _text(value)] for name, value in rows],
+        colWidths=[38 * mm, _TEXT_WIDTH - 38 * mm],
+        splitInRow=1,
     )
     table.setStyle(TableStyle(_LINES))
     return table
@@ -318,7 +320,7 @@ def _table(
 ) -> Table:
     """Breaks across pages, its head on each; `widths` are mm."""
     head = [_text(name, _NAME_RIGHT if at in right else _NAME) for at, name in enumerate(names)]
-    table = Table([head, *map(list, rows)], colWidths=[width * mm for width in widths], repeatRows=1)
+    table = Table([head, *map(list, rows)], colWidths=[width * mm for width in widths], repeatRows=1, splitInRow=1)
     table.setStyle(TableStyle([*_LINES, ("LINEBELOW", (0, 0), (-1, 0), 0.8, _DIM)]))
     return table
 
