@@ -12,6 +12,7 @@ from rich.console import Console
 
 from rapiddraft import (
     commands_backup,
+    commands_compare,
     commands_doctor,
     commands_fix,
     commands_flat_pattern,
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.add_typer(commands_jobs.app, name="jobs")
 app.add_typer(commands_token.app, name="token")
 app.command()(commands_report.report)
+app.command()(commands_compare.compare)
 app.command("flat-pattern")(commands_flat_pattern.flat_pattern)
 app.command()(commands_fix.fix)
 app.command()(commands_verify.verify)

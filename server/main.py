@@ -27,6 +27,7 @@ from server.api import (
     part_facts,
     reports,
     reviews,
+    revisions_compare,
     status,
     tickets,
 )
@@ -116,6 +117,7 @@ def create_app(settings: Settings) -> FastAPI:
         candidates,
         flat_pattern,
         reports,
+        revisions_compare,
         jobs,
         admin,
         tickets,

@@ -75,16 +75,54 @@ def bossed(outer: float = 4.8, inner: float = 2.4, height: float = 6.0) -> Solid
     return box().join(boss(outer, inner, height))
 
 
-def snap_fit(depth: float, at: float = 8.0) -> Solid:
+def snap_fit(depth: float, at: float = 8.0, thick: float = 1.2) -> Solid:
     """The box with a ledge that sticks `depth` out of the wall at +x, inwards: a lifter along -x frees it."""
     reach = LENGTH / 2 + HEIGHT * math.tan(math.radians(DRAFT)) - 0.5
     inside = LENGTH / 2 - WALL
-    return box().join(block(reach - inside + depth, 10.0, 1.2, (inside - depth, -5.0, at)))
+    return box().join(block(reach - inside + depth, 10.0, thick, (inside - depth, -5.0, at)))
 
 
 def windowed(height: float = 4.0, width: float = 8.0) -> Solid:
     """The box with a window in the wall at +x, which a slider along +x frees."""
     return box().cut(block(20.0, width, height, (LENGTH / 2 - 10.0, -width / 2, 8.0)))
+
+
+def sharp_tray(draft: float = 0.0) -> Solid:
+    """A tray whose walls and floor are WALL thick and meet at sharp edges, inside and out."""
+    outside = frustum(60.0, 40.0, 20.0, draft, (0.0, 0.0, 0.0))
+    inside = frustum(60.0 - 2 * WALL, 40.0 - 2 * WALL, 20.0, draft, (0.0, 0.0, WALL))
+    return outside.cut(inside)
+
+
+def hooked_outside() -> Solid:
+    """The box with a block that sticks out of its wall at +x: the wall above stands on it, and is no rib."""
+    return box().join(block(4.0, 8.0, 2.0, (LENGTH / 2, -4.0, 14.0)))
+
+
+def threaded(inside: bool = False) -> Solid:
+    """A cap with three ridges around its wall, or three grooves around its inside."""
+    heights = (4.0, 7.0, 10.0)
+    if inside:
+        cap = cone(30.0, 30.6, 12.0, (0.0, 0.0, 0.0)).cut(cone(26.0, 26.6, 10.1, (0.0, 0.0, 2.0)))
+        return cap.cut(*(cylinder(28.0, 1.0, (0.0, 0.0, z)) for z in heights))
+    cap = cylinder(24.0, 14.0, (0.0, 0.0, 0.0)).cut(cylinder(20.0, 12.1, (0.0, 0.0, 2.0)))
+    return cap.join(*(cylinder(26.0, 1.0, (0.0, 0.0, z)).cut(cylinder(22.0, 1.0, (0.0, 0.0, z))) for z in heights))
+
+
+def pegged(height: float, far: float) -> Solid:
+    """The box with two undrafted pegs on its floor, `height` and `far` high."""
+    return box().join(cylinder(1.0, height, (-20.0, 0.0, WALL)), cylinder(1.0, far, (20.0, 0.0, WALL)))
+
+
+def lettered(depth: float) -> Solid:
+    """The box with a sharp-edged recess in its bottom, `depth` deep."""
+    return box().cut(block(20.0, 10.0, depth, (-10.0, -5.0, 0.0)))
+
+
+def bent_sheet() -> Solid:
+    """An angle of 60 x 40 and 60 x 25 that is 1.5 thick, with a small slope of 45° at one corner."""
+    angle = block(60.0, 40.0, 1.5).join(block(60.0, 1.5, 25.0))
+    return angle.cut(block(8.0, 8.0, 8.0).moved((60.0, 36.0, -4.0), UP, 45.0))
 
 
 def heaped(size: float) -> Solid:

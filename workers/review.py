@@ -4,6 +4,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from workers.cad.part import Floats
 from workers.cad.reading import Reading
 from workers.engine_versions import engine_versions
 from workers.errors import PartError
@@ -14,9 +17,11 @@ from workers.geometry import Geometry, KeptGeometry, geometry_of
 from workers.plain_json import plain
 from workers.process_choice import ProcessChoice, asked_for, candidates_of
 from workers.process_comparison import compared, comparison
+from workers.rules.centres import Centres
 from workers.rules.evaluate import Undecided, evaluate
 from workers.rules.finding_document import as_dicts, group_of
 from workers.rules.material import Material
+from workers.rules.measurement import Measurement
 from workers.rules.meshes import decidable
 from workers.rules.probe import own_rules
 from workers.rules.quantities import Subject
@@ -152,16 +157,29 @@ def _review_part(subject: Subject, rules: RuleFile) -> tuple[Found, list[Undecid
     part = subject.part
     decidable_rules, left = decidable(rules, part, subject.limits)
     findings, undecided = evaluate(decidable_rules, subject)
+    centres = _centres(subject)
     found = Found(
         part,
         facts_of_mesh(part, subject.facts.facts) | subject.analysis.facts(subject.material),
-        [_feature_dict(feature) for feature in subject.features],
-        as_dicts(rules, subject, findings),
+        [_feature_dict(feature) | {"centre": centres.of_faces(feature.faces)} for feature in subject.features],
+        [
+            row | {"centre": _centre_of_finding(centres, finding.measurement)}
+            for row, finding in zip(as_dicts(rules, subject, findings), findings, strict=True)
+        ],
         [finding.place for finding in findings],
         [group_of(finding) for finding in findings],
         subject.analysis.document(subject.material),
     )
     return found, left + undecided
+
+
+def _centres(subject: Subject) -> Centres:
+    axes = subject.facts.facts["oriented_bounding_box"].where.get("axes")
+    return Centres(subject.part, np.eye(3) if axes is None else axes)
+
+
+def _centre_of_finding(centres: Centres, measured: Measurement) -> Floats | None:
+    return centres.of_edges(measured.edges) if measured.edges else centres.of_faces(measured.faces)
 
 
 def _material_dict(material: Material | None, volume: float) -> dict[str, Any]:

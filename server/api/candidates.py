@@ -41,7 +41,7 @@ from server.stores.dfm_candidate_session_store import (
     CandidateSession,
     CandidateSessions,
     CandidateState,
-    FindingInBrief,
+    PresentFinding,
     SessionRefusesError,
     SessionState,
 )
@@ -117,7 +117,7 @@ class ShownSession(CandidateSession):
     """A session with the part that it has come to, and that part's findings."""
 
     part: ShownPart
-    findings: list[FindingInBrief] = Field(description="Of the present part: what an edit can be asked for.")
+    findings: list[PresentFinding] = Field(description="Of the present part: what an edit can be asked for.")
 
 
 @dataclass(frozen=True)

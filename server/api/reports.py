@@ -22,6 +22,7 @@ from server.services import Services
 from server.stores.dfm_review_jobs import Job, JobKind, JobState
 from server.stores.reports import HTML, PDF
 from workers.actors import NotQueuedError, check_room, put_on_queue
+from workers.report import REPORT_VERSION
 from workers.report.csv_file import csv_file
 from workers.report.sarif import sarif
 
@@ -222,8 +223,9 @@ def _has_it(services: Services, model_id: str, run_id: str, held: frozenset[str]
 def _headers(services: Services, model_id: str, run_id: str, kind: str, *, inline: bool = False) -> dict[str, str]:
     name = services.models.get(model_id).name
     return {
-        "ETag": f'"{run_id}-{kind}"',
-        "Cache-Control": "private, max-age=31536000, immutable",
+        "ETag": f'"{run_id}-{kind}-{REPORT_VERSION}"',
+        # Asked for again each time, mostly for a 304: another version of the service may lay it out otherwise.
+        "Cache-Control": "private, no-cache",
         "Content-Disposition": f"{'inline' if inline else 'attachment'}; {named_after(name, f'-review.{kind}')}",
         "Link": f'</api/models/{model_id}/analysis-runs/{run_id}>; rel="describes"',
     }

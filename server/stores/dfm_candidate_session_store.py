@@ -27,6 +27,7 @@ from server.stores.errors import AlreadyExistsError, DamagedDocumentError, Newer
 from server.stores.model_documents import ModelDocuments, locked_model
 from server.stores.model_store import ModelStore
 from server.stores.paging import Page, ids_in, page_of
+from workers.fixable import is_fixable
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,12 @@ class FindingInBrief(BaseModel):
     rule: str
     severity: str
     title: str
+
+
+class PresentFinding(FindingInBrief):
+    """A finding of a session's present part."""
+
+    fixable: bool = Field(description="Whether there is an edit to try for it; if not, the answer will be `refused`.")
 
 
 class Attempt(BaseModel):
@@ -260,14 +267,17 @@ class CandidateSessions:
         path = self._folder(model_id, session.id) / f"{top.review_sha256}.json"
         return _there(path).read_bytes()
 
-    def present_findings(self, model_id: str, session: CandidateSession) -> Sequence[FindingInBrief]:
+    def present_findings(self, model_id: str, session: CandidateSession) -> Sequence[PresentFinding]:
         """The findings of that review."""
         top = session.top
         if top is None:
             review = self._runs.get(model_id, session.run_id).review
         else:
             review = read_json(_there(self._folder(model_id, session.id) / f"{top.review_sha256}.json"))
-        return [FindingInBrief.model_validate(finding) for finding in review["findings"]]
+        return [
+            PresentFinding.model_validate(finding | {"fixable": is_fixable(finding["rule"], review)})
+            for finding in review["findings"]
+        ]
 
     def part_of(self, model_id: str, session: CandidateSession, candidate: Candidate) -> Path:
         """Where the STEP of a candidate is. Raises SessionRefusesError for one that was refused."""

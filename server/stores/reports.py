@@ -1,7 +1,7 @@
 """Reports on analysis runs, as a worker drew them: a folder beside the runs, with a file of each kind.
 
 They follow from the run and the part, so the activity log has none of them, and whoever misses one has it drawn again.
-A report never changes once it is there, and goes with its run.
+A report goes with its run, and is drawn again once what it looks like has changed (REPORT_VERSION).
 """
 
 import os
@@ -14,6 +14,7 @@ from server.ids import new_id
 from server.stores.errors import NotFoundError
 from server.stores.model_documents import locked_model
 from server.stores.paging import ids_in
+from workers.report import REPORT_VERSION
 
 FOLDER = "reports"
 HTML, PDF = "report.html", "report.pdf"
@@ -29,8 +30,8 @@ class Reports:
     def put(self, model_id: str, run_id: str, folder: Path) -> bool:
         """Keep the files of a report that are in `folder`; durable when this returns.
 
-        False where a report on the run is kept already, which stays. Raises NotFoundError if the run is gone,
-        FileNotFoundError if one of the files is missing, OSError and LockTimeoutError.
+        False where a report on the run of this version is kept already, which stays. Raises NotFoundError if the run is
+        gone, FileNotFoundError if one of the files is missing, OSError and LockTimeoutError.
         """
         whole = self._folder(model_id, run_id)
         with locked_model(self._data, model_id):
@@ -40,7 +41,7 @@ class Reports:
         staged.mkdir()
         try:
             for name in FILES:
-                _copy(folder / name, staged / name)
+                _copy(folder / name, staged / _of_version(name))
             fsync_folder(staged)
             with locked_model(self._data, model_id):
                 return self._put_in_place(model_id, run_id, staged)
@@ -48,8 +49,8 @@ class Reports:
             shutil.rmtree(staged, ignore_errors=True)
 
     def path(self, model_id: str, run_id: str, name: str) -> Path | None:
-        """Where the file of one of FILES is; None if there is no report on the run."""
-        path = self._folder(model_id, run_id) / name
+        """Where the file of one of FILES is; None if there is no report on the run of this version."""
+        path = self._folder(model_id, run_id) / _of_version(name)
         return path if path.is_file() else None
 
     def _make_folder(self, model_id: str) -> None:
@@ -63,8 +64,9 @@ class Reports:
         whole = self._folder(model_id, run_id)
         if not (self._data.model(model_id) / "runs" / f"{run_id}.json").exists():
             raise NotFoundError("analysis run", run_id)
-        if whole.exists():
+        if (whole / _of_version(PDF)).exists():
             return False
+        remove_locked(self._data, model_id, run_id)  # one of another version
         staged.rename(whole)
         fsync_folder(whole.parent)
         return True
@@ -94,6 +96,12 @@ def sizes_of(data: DataFolder, model_id: str) -> dict[str, int]:
         run_id: sum(path.stat().st_size for path in folder_of(data, model_id, run_id).glob("*"))
         for run_id in ids_in(data.model(model_id) / FOLDER)
     }
+
+
+def _of_version(name: str) -> str:
+    """As a file of FILES is called where it is kept."""
+    stem, _, kind = name.rpartition(".")
+    return f"{stem}-{REPORT_VERSION}.{kind}"
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests import mould_parts as mould
 from tests.engine.reviewing import Review, features, findings, only_feature, reviewed, substance
-from tests.parts import Solid, shapes_of
+from tests.parts import UP, Solid, block, shapes_of
 from workers.cad.binding import module
 from workers.review import review
 from workers.rules.rule_book import load_rules
@@ -186,6 +186,64 @@ def test_no_side_action_gets_out_of_a_groove_around_the_inside() -> None:
     assert [u["action"] for u in result["facts"]["mould_undercuts"]["where"]["undercuts"]] == ["none"]
 
 
+def test_where_even_walls_meet_at_sharp_edges_is_no_thick_spot() -> None:
+    result = moulded(mould.sharp_tray())
+    assert rules_of(result) == {"draft", "corner-sharp"}
+    assert len(result["findings"]) == 3  # draft outside and inside
+
+
+def test_no_thick_spots_are_looked_for_where_the_wall_is_thicker_than_any_resin_takes() -> None:
+    result = moulded(block(60.0, 50.0, 40.0))
+    assert {rule["rule"] for rule in result["undecided"]} == {"wall-uniformity"}
+    assert result["facts"]["wall_uniformity"]["where"]["thick_spots"] is None
+    assert only(result, "wall-range")["measured"]["value"] == pytest.approx(40.0)
+
+
+def test_the_ten_largest_thick_spots_are_told_and_the_others_counted() -> None:
+    places = [(x, y) for x in (-28.0, -14.0, 0.0, 14.0, 28.0) for y in (-16.0, 0.0, 16.0)][:12]
+    lumps = [block(4.0, 4.0, 4.0, (x - 2.0, y - 2.0, 0.0)).round_edges(0.3, UP) for x, y in places]
+    result = moulded(mould.box().join(*lumps))
+    where = result["facts"]["wall_uniformity"]["where"]
+    assert [spot["diameter"] for spot in where["thick_spots"]] == [pytest.approx(4.0, rel=1e-3)] * 10
+    assert where["further_thick_spots"] == 2
+
+
+def test_a_wall_that_something_sticks_out_of_is_no_rib() -> None:
+    result = moulded(mould.hooked_outside())
+    assert features(result, "rib") == []
+    assert rules_of(result) == {"draft", "corner-sharp"}
+
+
+def test_the_body_of_a_cap_is_no_boss() -> None:
+    result = moulded(mould.threaded())
+    assert features(result, "boss") == []
+    assert len(findings(result, "draft")) == 2
+    (undercut,) = result["facts"]["mould_undercuts"]["where"]["undercuts"]
+    assert undercut["action"] == "two sliders"
+
+
+def test_a_thread_inside_takes_a_core_that_collapses_or_unscrews() -> None:
+    found = only(moulded(mould.threaded(inside=True)), "mould-undercut")
+    assert found["severity"] == "critical"
+    assert "unscrewing core" in found["smallest_change"]
+
+
+@pytest.mark.parametrize(("far", "count"), [(12.0, 1), (26.0, 2)])
+def test_walls_that_need_the_same_draft_are_one_finding(far: float, count: int) -> None:
+    found = findings(moulded(mould.pegged(10.0, far)), "draft")
+    assert [len(f["faces"]) for f in found] == [3 - count] * count
+
+
+@pytest.mark.parametrize(("depth", "reported"), [(0.4, False), (0.6, True)])
+def test_the_corners_of_lettering_may_be_sharp(depth: float, reported: bool) -> None:
+    assert bool(findings(moulded(mould.lettered(depth)), "corner-sharp")) == reported
+
+
+def test_the_mould_opens_along_what_most_of_the_part_lies_straight_to() -> None:
+    pull = moulded(mould.bent_sheet())["facts"]["pull_direction"]["value"]
+    assert sorted(map(abs, pull)) == pytest.approx([0.0, 0.0, 1.0], abs=1e-6)
+
+
 @pytest.mark.parametrize(("size", "severity"), [(2.4, None), (3.0, "minor"), (6.0, "major")])
 def test_the_largest_ball_in_a_thick_spot(size: float, severity: str | None) -> None:
     found = findings(moulded(mould.heaped(size)), "wall-uniformity")
@@ -253,6 +311,7 @@ PARTS: dict[str, Callable[[], Solid]] = {
     "rib": lambda: mould.ribbed(1.6, 7.0),
     "boss": lambda: mould.bossed(5.4, 2.4),
     "snap fit": lambda: mould.snap_fit(2.0),
+    "thick ledge": lambda: mould.snap_fit(2.0, thick=3.0),
     "window": mould.windowed,
 }
 

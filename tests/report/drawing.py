@@ -36,15 +36,15 @@ class Drawn:
         return [finding for finding in self.review["findings"] if finding["rule"] == rule]
 
 
-def drawn(path: Path) -> Drawn:
+def drawn(path: Path, process: str = "cnc_milling") -> Drawn:
     """The part or assembly at `path`."""
     geometry = geometry_of(path, path.name, [], Stages(lambda _stage: None))
-    return Drawn(path, review(path, path.name, "cnc_milling", "default"), geometry, scene_of(geometry.reading))
+    return Drawn(path, review(path, path.name, process, "default"), geometry, scene_of(geometry.reading))
 
 
-def drawn_solid(solid: Solid, folder: Path) -> Drawn:
+def drawn_solid(solid: Solid, folder: Path, process: str = "cnc_milling") -> Drawn:
     """A solid, by way of a STEP file."""
-    return drawn(solid.write_step(folder / "part.step"))
+    return drawn(solid.write_step(folder / "part.step"), process)
 
 
 def pixels(picture: Picture) -> NDArray[np.int64]:

@@ -193,12 +193,14 @@ def test_an_assembly_has_a_report(tmp_path: Path) -> None:
     assert "3 bodies" in text_of(pdf(content(whole.review, whole.painter, {})))[0]
 
 
-def test_what_a_process_says_besides_is_in_the_report(a_bracket: Drawn) -> None:
-    review = {**a_bracket.review, "flat_pattern": {"blank_area": 1234.5, "bends": 4, "loops": [{"line": [1, 2]}]}}
-    said = content(review, a_bracket.painter, {})
-    [further] = [further for further in said.further if further.title == "Flat pattern"]
-    assert further.rows == [("blank area", "1\N{NO-BREAK SPACE}234.5"), ("bends", "4")]
-    assert "Flat pattern" in " ".join(text_of(pdf(said)))
+def test_texts_longer_than_a_page_run_on(a_bracket: Drawn) -> None:
+    """A shop's own rules may say a lot."""
+    review = json.loads(json.dumps(a_bracket.review))
+    review["findings"][0] |= {"advice": "advice " * 3000, "smallest_change": "change " * 800, "title": "T" * 400}
+    review["facts"]["volume"]["value"] = "fact" * 3000
+    review["undecided"] = [{"rule": "a-rule", "lacks": "reason " * 3000}]
+    said = " ".join(text_of(pdf(content(review, a_bracket.painter, {}))))
+    assert [said.count(word) for word in ("advice", "change", "reason")] >= [3000, 800, 3000]
 
 
 # -- CSV -------------------------------------------------------------------------------------------------
@@ -257,7 +259,9 @@ def test_sarif_results_name_their_rules_and_findings(a_bracket: Drawn) -> None:
     assert [rule["id"] for rule in rules] == list(dict.fromkeys(finding["rule"] for finding in findings))
     for result, finding in zip(run["results"], findings, strict=True):
         assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == finding["rule"]
-        assert list(result["partialFingerprints"].values()) == [finding["id"]]
+        assert set(result["partialFingerprints"].values()) == {finding["id"]}
+        assert "primaryLocationLineHash" in result["partialFingerprints"]
+        assert all(place["physicalLocation"]["region"]["startLine"] == 1 for place in result["locations"])
         assert result["properties"]["measured"] == finding["measured"]
         assert result["properties"]["limit"] == finding["limit"]
         assert result["level"] == {"critical": "error", "major": "warning"}.get(finding["severity"], "note")

@@ -108,6 +108,22 @@ def test_a_session_begins_with_the_part_and_findings_of_its_run(
     assert [item["id"] for item in page["items"]] == [shown["id"]] and page["next_cursor"] is None
 
 
+@pytest.mark.parametrize(("bodies", "fixable"), [(1, {"a": True, "b": False}), (2, {"a": False, "b": False})])
+def test_a_session_says_for_which_findings_there_is_an_edit_to_try(
+    client: TestClient, services: Services, model_id: str, bodies: int, fixable: dict[str, bool]
+) -> None:
+    run_id = new_id()
+    review = {
+        "part": {"format": "STEP", "bodies": bodies},
+        "process": "cnc_milling",
+        "limits": "default",
+        "findings": [{"id": "a", **FINDING}, {"id": "b", **FINDING, "rule": "setups"}],
+    }
+    services.runs.add(model_id, run_id, review, job_id=run_id)
+    begun = client.post(f"/api/models/{model_id}/dfm/candidate-sessions", json={"run_id": run_id}).json()
+    assert {finding["id"]: finding["fixable"] for finding in begun["findings"]} == fixable
+
+
 def test_none_begins_without_a_run(client: TestClient, model_id: str) -> None:
     sessions = f"/api/models/{model_id}/dfm/candidate-sessions"
     assert problem(client.post(sessions, json={"run_id": new_id()})) == (404, "analysis_run_not_found")

@@ -16,6 +16,7 @@ from server.stores.dfm_review_jobs import JobState
 from tests.server.conftest import step, working
 from workers.file_broker import QueueDiskFullError
 from workers.job_kinds import JOB_KINDS
+from workers.report import REPORT_VERSION
 from workers.sandbox import Sandbox
 
 FINDING: dict[str, Any] = {
@@ -99,15 +100,28 @@ def test_sarif_has_the_finding(client: TestClient, model_id: str, run_id: str) -
 
 
 @pytest.mark.parametrize("kind", ["csv", "sarif"])
-def test_it_never_changes_and_is_named_after_the_part(
-    client: TestClient, model_id: str, run_id: str, kind: str
-) -> None:
+def test_it_is_sent_once_and_is_named_after_the_part(client: TestClient, model_id: str, run_id: str, kind: str) -> None:
     answer = report(client, model_id, run_id, kind)
-    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["cache-control"] == "private, no-cache"
     assert f'filename="bracket-review.{kind}"' in answer.headers["content-disposition"]
     assert answer.headers["x-content-type-options"] == "nosniff"
     again = report(client, model_id, run_id, kind, **{"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.usefixtures("drawing")
+@pytest.mark.parametrize("kind", ["csv", "sarif", "html", "pdf"])
+def test_a_later_version_makes_it_again(client: TestClient, model_id: str, run_id: str, kind: str) -> None:
+    tag = report(client, model_id, run_id, kind).headers["etag"]
+    assert report(client, model_id, run_id, kind, **{"If-None-Match": tag}).status_code == 304
+    later = REPORT_VERSION + 1
+    with (
+        mock.patch("server.api.reports.REPORT_VERSION", later),
+        mock.patch("server.stores.reports.REPORT_VERSION", later),
+    ):
+        again = report(client, model_id, run_id, kind, **{"If-None-Match": tag})
+    assert again.status_code == 200
+    assert again.headers["etag"] != tag
 
 
 @pytest.mark.parametrize("kind", ["csv", "sarif", "html", "pdf"])
@@ -155,7 +169,7 @@ def test_a_report_is_drawn_when_it_is_asked_for_and_kept(
     assert (job.kind, job.about, job.state) == ("report", run_id, JobState.SUCCEEDED)
     again = report(client, model_id, run_id, kind, **{"If-None-Match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
-    assert "immutable" in answer.headers["cache-control"]
+    assert answer.headers["cache-control"] == "private, no-cache"
     assert f'inline; filename="bracket-review.{kind}"' in answer.headers["content-disposition"]
 
 

@@ -58,6 +58,20 @@ def test_the_first_report_stays(data: DataFolder, drawn: Path) -> None:
     assert _names(data, model_id) == [run_id]
 
 
+def test_one_of_another_version_is_put_in_its_place(data: DataFolder, drawn: Path) -> None:
+    model_id, run_id = make_run(data)
+    kept = Reports(data)
+    with mock.patch.object(reports, "REPORT_VERSION", 1):
+        kept.put(model_id, run_id, drawn)
+    assert kept.path(model_id, run_id, PDF) is None
+    (drawn / HTML).write_bytes(b"another")
+    assert kept.put(model_id, run_id, drawn)
+    path = kept.path(model_id, run_id, HTML)
+    assert path is not None and path.read_bytes() == b"another"
+    assert reports.sizes_of(data, model_id) == {run_id: len(b"another") + len(PDF)}
+    assert _names(data, model_id) == [run_id]
+
+
 @pytest.mark.parametrize("gone", ["run", "model"])
 def test_there_is_none_of_what_is_gone(data: DataFolder, drawn: Path, gone: str) -> None:
     model_id, run_id = make_run(data)

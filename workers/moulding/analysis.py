@@ -94,7 +94,7 @@ class MouldedShape:
                 "mm",
                 "measured",
                 "outer line between what each half forms, along the mesh",
-                0.9,
+                0.4 if self.halves["crossed"] else 0.9,  # on a curved face it follows the edges of triangles
                 {
                     "flat": bool(self.parting_height < 1e-3 * max(self.parting_length, 1.0)),
                     "height": self.parting_height,
@@ -127,7 +127,9 @@ class MouldedShape:
         if self.walls is None:
             return {"nominal_wall": Fact(None, "mm", "not_applicable", BALL, 0.9)}
         walls = self.walls
-        spots = [{"diameter": s.diameter, "faces": s.faces, "point": s.point} for s in walls.thick]
+        thick = None
+        if walls.thick is not None:
+            thick = [{"diameter": s.diameter, "faces": s.faces, "point": s.point} for s in walls.thick]
         return {
             "nominal_wall": Fact(walls.nominal, "mm", "measured", f"most common: {BALL}", 0.9, dict(walls.percentiles)),
             "wall_uniformity": Fact(
@@ -136,7 +138,7 @@ class MouldedShape:
                 "measured",
                 f"share of the walls within a quarter of the nominal one: {BALL}",
                 0.9,
-                {"thick_spots": spots},
+                {"thick_spots": thick, "further_thick_spots": walls.further},
             ),
         }
 
@@ -175,7 +177,7 @@ def moulded_shape(part: Part, facts: PartFacts, graph: FaceGraph, axis: TurningA
         walls=measure_walls(
             facts, Depths(part.mesh, scene), lambda middles: _at_ribs_and_bosses(graph, middles, [*ribs, *bosses])
         ),
-        corners=find_inner_corners(graph) if part.exact else [],
+        corners=find_inner_corners(graph, draft.depth) if part.exact else [],
         features=_numbered([*ribs, *bosses, *cores]),
     )
 

@@ -1,10 +1,15 @@
 """Moulded bosses: round, they rise from a floor along the pull, hollow or not."""
 
+import numpy as np
+
 from workers.cad.part import Floats
 from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
 from workers.moulding.round_walls import RoundWall, are_coaxial, round_walls
 from workers.moulding.stands import ends_free, foot_level
+
+# What takes more than this of the part across the pull is its body, not a boss on it.
+OF_THE_PART = 0.5
 
 
 def find_bosses(graph: FaceGraph, pull: Floats) -> list[Feature]:
@@ -14,8 +19,12 @@ def find_bosses(graph: FaceGraph, pull: Floats) -> list[Feature]:
     down as the hole goes.
     """
     holes = round_walls(graph, pull, -1)
+    across = graph.part.mesh.vertices - np.outer(graph.part.mesh.vertices @ pull, pull)
+    widest = OF_THE_PART * float(np.ptp(across, axis=0).max())
     found = []
     for shaft in round_walls(graph, pull, 1):
+        if 2 * max(shaft.radii) > widest:
+            continue
         for up in (pull, -pull):
             levels = [level for face in shaft.faces if (level := foot_level(graph, face, up)) is not None]
             if levels and all(ends_free(graph, face, up) for face in shaft.faces):

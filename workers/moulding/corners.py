@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workers.cad.part import Bend, Ints
+from workers.cad.part import Bend, Floats, Ints
 from workers.features.edge_breaks import find_fillets
 from workers.features.graph import FaceGraph
 from workers.moulding.regions import components
@@ -12,6 +12,7 @@ from workers.moulding.regions import components
 # Faces that meet at less than this are one wall with a change of draft.
 CORNER_DEGREES = 30.0
 DECIMALS = 3
+SHALLOW_MM = 0.5
 
 
 @dataclass(frozen=True)
@@ -23,15 +24,21 @@ class InnerCorner:
     edges: list[int]  # sharp ones
 
 
-def find_inner_corners(graph: FaceGraph) -> list[InnerCorner]:
-    """Sharp ones around common faces together, and fillets of one radius that run on into each other."""
-    return _sharp(graph) + _rounded(graph)
+def find_inner_corners(graph: FaceGraph, deep: Floats) -> list[InnerCorner]:
+    """Sharp ones around common faces together, and fillets of one radius that run on into each other.
+
+    `deep` (n,) is what each face measures along the pull, mm: corners of what is shallow, as lettering, are left out.
+    """
+    return _sharp(graph, deep) + _rounded(graph)
 
 
-def _sharp(graph: FaceGraph) -> list[InnerCorner]:
+def _sharp(graph: FaceGraph, deep: Floats) -> list[InnerCorner]:
     edges = graph.edges
     sharp = np.flatnonzero(
-        (edges.bend == Bend.CONCAVE) & (np.abs(edges.angle) > CORNER_DEGREES) & (edges.faces >= 0).all(axis=1)
+        (edges.bend == Bend.CONCAVE)
+        & (np.abs(edges.angle) > CORNER_DEGREES)
+        & (edges.faces >= 0).all(axis=1)
+        & (deep[edges.faces].max(axis=1) > SHALLOW_MM)
     )
     return [
         InnerCorner(0.0, np.unique(edges.faces[group]).tolist(), group.tolist())

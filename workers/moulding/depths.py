@@ -7,7 +7,7 @@ from workers.cad.part import Floats, Ints, Mesh
 from workers.facts.rays import RayScene
 
 # Rays in so many directions find the triangles that a ball may touch; how near these are is then exact.
-DIRECTIONS = 64
+DIRECTIONS = 256
 
 
 class Depths:
@@ -18,33 +18,29 @@ class Depths:
         self._scene = scene
         self._directions = _all_around()
 
-    def at(self, points: Floats) -> Floats:
-        """(n,) mm from each point to the surface; 0 outside of the material."""
-        if not len(points):
-            return np.zeros(0)
-        triangle, nearest = self._nearest(points)
-        outward = np.einsum("nkj,kj->nk", self._mesh.normals[triangle], self._directions)
-        inside = ((triangle >= 0) & (outward > 0)).all(axis=1)
-        return np.where(inside, np.linalg.norm(nearest - points[:, None], axis=2).min(axis=1), 0.0)
+    def around(self, middle: Floats) -> tuple[Floats, Floats]:
+        """((k,) mm to each piece of surface around a place, (k, 3) unit towards it); none outside of the material."""
+        triangle, _ = self._scene.first_hit(np.tile(middle, (DIRECTIONS, 1)), self._directions)
+        outward = np.einsum("kj,kj->k", self._mesh.normals[triangle], self._directions)
+        if not ((triangle >= 0) & (outward > 0)).all():
+            return np.zeros(0), np.zeros((0, 3))
+        nearest = self._nearest(np.unique(triangle), middle)
+        away = np.linalg.norm(nearest - middle, axis=1)
+        clear = away > 0
+        return away[clear], (nearest[clear] - middle) / away[clear, None]
 
-    def touched(self, middle: Floats, radius: float) -> tuple[list[int], Floats, Floats]:
-        """(faces within `radius` of `middle`, the nearest point of the surface, the outward normal there)."""
-        corners = self._mesh.vertices[self._mesh.triangles]
-        nearest = closest_point(corners, np.tile(middle, (len(corners), 1)))
+    def touched(self, middle: Floats, within: float) -> tuple[float, list[int], Floats, Floats]:
+        """(mm diameter of the ball there, faces `within` so many radii of it, where it touches, the normal there)."""
+        nearest = self._nearest(np.arange(len(self._mesh.triangles)), middle)
         distance = np.linalg.norm(nearest - middle, axis=1)
         first = int(np.round(distance, 6).argmin())
-        faces = [int(face) for face in np.unique(self._mesh.face[distance <= radius])]
-        return faces, nearest[first], self._mesh.normals[first]
+        faces = [int(face) for face in np.unique(self._mesh.face[distance <= within * distance.min()])]
+        return 2 * float(distance.min()), faces, nearest[first], self._mesh.normals[first]
 
-    def _nearest(self, points: Floats) -> tuple[Ints, Floats]:
-        """((n, k) triangle met along each direction, -1 for none, (n, k, 3) its nearest point)."""
-        count = len(self._directions)
-        triangle, _ = self._scene.first_hit(
-            np.repeat(points, count, axis=0), np.tile(self._directions, (len(points), 1))
-        )
-        corners = self._mesh.vertices[self._mesh.triangles[np.maximum(triangle, 0)]]
-        nearest = closest_point(corners, np.repeat(points, count, axis=0))
-        return triangle.reshape(-1, count), np.asarray(nearest).reshape(-1, count, 3)
+    def _nearest(self, triangles: Ints, middle: Floats) -> Floats:
+        """(k, 3) the point of each triangle that is nearest to a place."""
+        corners = self._mesh.vertices[self._mesh.triangles[triangles]]
+        return np.asarray(closest_point(corners, np.tile(middle, (len(corners), 1))))
 
 
 def _all_around() -> Floats:

@@ -38,9 +38,15 @@ class Regions:
         """((n,) least, (n,) greatest) coordinate of each region along a unit `direction`, mm."""
         corners = (self.mesh.vertices @ direction)[self.mesh.triangles]
         low, high = np.full(len(self), np.inf), np.full(len(self), -np.inf)
-        np.minimum.at(low, self.mesh.face, corners.min(axis=1))
-        np.maximum.at(high, self.mesh.face, corners.max(axis=1))
+        np.minimum.at(low, self.mesh.face, np.minimum.reduce(corners.T))
+        np.maximum.at(high, self.mesh.face, np.maximum.reduce(corners.T))
         return low, high
+
+    def corners(self, chosen: Ints) -> Floats:
+        """(k, 3) the corners of the triangles of the `chosen` regions together."""
+        is_chosen = np.zeros(len(self), dtype=bool)
+        is_chosen[chosen] = True
+        return self.mesh.vertices[np.unique(self.mesh.triangles[is_chosen[self.mesh.face]])]
 
     def groups(self, chosen: Ints, alike: Floats | None = None) -> list[Ints]:
         """The `chosen` regions in groups that hang together; with `alike` (n,), only those with the same number do."""

@@ -13,6 +13,8 @@ STEEP = float(np.sin(np.radians(12.0)))
 BACK_TO_BACK = float(np.cos(np.radians(20.0)))
 # Lower or shorter than it is thick it is a pad, not a rib.
 LEAST_HEIGHT, LEAST_LENGTH = 1.0, 2.0
+# Of its height; else it is a wall that something sticks out of.
+FEET_APART = 0.5
 DECIMALS = 4
 
 
@@ -42,20 +44,26 @@ def _rib(graph: FaceGraph, one: int, two: int, pull: Floats) -> Feature | None:
         return None
     for up in (pull, -pull):
         levels = [foot_level(graph, f, up) for f in (one, two)]
-        if all(level is not None for level in levels) and all(ends_free(graph, f, up) for f in (one, two)):
-            return _described(graph, one, two, up, max(level for level in levels if level is not None))
+        feet = [level for level in levels if level is not None]
+        if len(feet) == 2 and all(ends_free(graph, f, up) for f in (one, two)):
+            return _described(graph, one, two, up, feet)
     return None
 
 
-def _described(graph: FaceGraph, one: int, two: int, up: Floats, level: float) -> Feature | None:
-    faces = graph.faces
+def _described(graph: FaceGraph, one: int, two: int, up: Floats, feet: list[float]) -> Feature | None:
+    faces, level = graph.faces, max(feet)
     top = graph.extent([one, two], up)[1]
     base, crest = (_across(graph, one, two, up, height) for height in (level, top))
     along = np.cross(up, faces.axis[one])
     along /= np.linalg.norm(along)
     low, high = graph.extent([one], along)
     height, length = top - level, high - low
-    if height < LEAST_HEIGHT * base or length < LEAST_LENGTH * base or base <= 0:
+    if (
+        height < LEAST_HEIGHT * base
+        or level - min(feet) > FEET_APART * height
+        or length < LEAST_LENGTH * base
+        or base <= 0
+    ):
         return None
     return Feature(
         type="rib",

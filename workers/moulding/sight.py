@@ -52,12 +52,14 @@ def look_from(part: Part, regions: Regions) -> Sight:
     )
 
 
-def freed(scene: RayScene, regions: Regions, sight: Sight, direction: Floats) -> Bools:
-    """(n,) whether the half that is pulled off along a unit `direction` forms the surface at each sample."""
-    low, high = regions.spans(direction)
-    leaning = np.minimum(LEANING, STRIPPED_MM / np.maximum(high - low, STRIPPED_MM))
+def freed(scene: RayScene, sight: Sight, deep: Floats, direction: Floats) -> Bools:
+    """(n,) whether the half that is pulled off along a unit `direction` forms the surface at each sample.
+
+    `deep` is what each sample's region measures along it, mm.
+    """
+    leaning = np.minimum(LEANING, STRIPPED_MM / np.maximum(deep, STRIPPED_MM))
     toward = sight.samples.normals @ direction
-    faces_it = toward > -np.maximum(PARALLEL, leaning[sight.samples.face])
+    faces_it = toward > -np.maximum(PARALLEL, leaning)
     start = sight.start.copy()
     leans = faces_it & (toward < -PARALLEL)
     start[leans] += STRIPPED_MM * sight.samples.normals[leans]

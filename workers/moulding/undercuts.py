@@ -72,13 +72,10 @@ def _are_one(regions: Regions, one: MouldUndercut, other: MouldUndercut, pull: F
     """Whether one side action frees both, and one lies below the other as the mould opens."""
     if one.action.kind != other.action.kind or float(one.action.direction @ other.action.direction) < SAME:
         return False
-    for across in (one.action.direction, np.cross(pull, one.action.direction)):
-        low, high = regions.spans(across)
-        if max(low[one.regions].min(), low[other.regions].min()) > min(
-            high[one.regions].max(), high[other.regions].max()
-        ):
-            return False
-    return True
+    across = np.column_stack([one.action.direction, np.cross(pull, one.action.direction)])
+    corners = [regions.corners(undercut.regions) @ across for undercut in (one, other)]
+    low, high = (np.array([end(of, axis=0) for of in corners]) for end in (np.min, np.max))
+    return bool((low.max(axis=0) <= high.min(axis=0)).all())
 
 
 def _square_to(part: Part, pull: Floats) -> Floats:
@@ -109,8 +106,7 @@ def _undercut(
     area = float(sight.weight[samples].sum())
     some = samples[:: max(1, len(samples) // MOST_SAMPLES)]
     free = _free_way(part, scene, sight, some, around)
-    spans = [regions.spans(direction) for direction in around]
-    depth = np.array([high[group].max() - low[group].min() for low, high in spans])
+    depth = np.ptp(regions.corners(group) @ around.T, axis=0)
     actions = [_action(part, free, around, number, float(depth[number])) for number in range(len(around))]
     best = min(actions, key=lambda a: (_EASIEST.index(a.kind), round(a.depth if a.kind != NONE else -a.travel, 3)))
     return MouldUndercut(group, area, best)

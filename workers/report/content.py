@@ -5,30 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from workers.report import words
+from workers.report.further import Further, Rows, further, process_name
 from workers.report.pictures import SEVERITIES, Painter, Picture
 
 Review = dict[str, Any]
 Finding = dict[str, Any]
-Rows = list[tuple[str, str]]
 
 # Pictures of findings that are not alike, for each rule and severity.
 _MOST_PICTURES = {"critical": 4, "major": 4, "minor": 2, "info": 1}
 
-PROCESSES = {
-    "cnc_milling": "CNC milling",
-    "cnc_turning": "CNC turning",
-    "sheet_metal": "Sheet metal",
-    "injection_moulding": "Injection moulding",
-    "fdm": "FDM (fused deposition modelling)",
-    "sla": "SLA (stereolithography)",
-    "sls": "SLS (selective laser sintering)",
-    "dmls": "DMLS (laser sintering of metal)",
-}
-# Keys of a review that have a place of their own in a report, or are of no use on paper.
-_KNOWN = {
-    *("schema", "engine", "part", "process", "process_choice", "limits", "material", "facts", "features", "findings"),
-    *("undecided", "switched_off", "components", "notes", "summary", "timings_ms"),
-}
+# What limits depend on the family of the material for.
+_BY_FAMILY = ("cnc_milling", "cnc_turning")
 
 
 @dataclass(frozen=True)
@@ -80,14 +67,6 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Further:
-    """What only some processes find out, such as a flat pattern."""
-
-    title: str
-    rows: Rows
-
-
-@dataclass(frozen=True)
 class Report:
     """A review, ready to be printed."""
 
@@ -99,8 +78,8 @@ class Report:
     cover: Picture
     head: Rows
     sections: list[Section]
-    facts: list[tuple[str, str, str, str]]  # name, value, state, how it was measured
     further: list[Further]
+    facts: list[tuple[str, str, str, str]]  # name, value, state, how it was measured
     undecided: Rows
     switched_off: Rows
     notes: list[str]
@@ -138,19 +117,14 @@ def content(review: Review, painter: Painter, about: dict[str, str], tell: Calla
         cover=cover,
         head=_head(review),
         sections=[_section(findings, painter, numbers, tell) for findings in _by_rule(review["findings"])],
-        facts=[_fact(name, fact) for name, fact in review["facts"].items()],
-        further=_further(review),
+        further=further(review, painter, tell),
+        facts=_facts(review["facts"]),
         undecided=[(row["rule"], row["lacks"]) for row in review.get("undecided") or []],
         switched_off=[(row["rule"], row["reason"]) for row in review.get("switched_off") or []],
         notes=list(review.get("notes") or []),
         made_by=_made_by(review, about),
         score_formula=summary.get("score_formula", ""),
     )
-
-
-def process_name(process: str) -> str:
-    """As it is printed."""
-    return PROCESSES.get(process, words.spaced(process))
 
 
 def _by_rule(findings: list[Finding]) -> list[list[Finding]]:
@@ -227,54 +201,31 @@ def _head(review: Review) -> Rows:
         ("Part", part["name"]),
         ("Process", process_name(review["process"])),
         ("Limits", review["limits"]),
-        ("Material", _material(review.get("material"))),
+        ("Material", _material(review)),
         ("Size", words.amount(box["value"], box["unit"])),
         ("File", f"{part['format']}, {bodies}{units}"),
     ]
 
 
-def _material(material: dict[str, Any] | None) -> str:
+def _material(review: Review) -> str:
+    material = review.get("material")
     if not material or material.get("assumed"):
         family = (material or {}).get("family", "metal")
-        return f"not given; limits for {family} are assumed"
+        return f"not given; limits for {family} are assumed" if review["process"] in _BY_FAMILY else "not given"
     mass = material.get("mass")
     return material["name"] if mass is None else f"{material['name']}, {words.amount(mass, 'g')}"
 
 
+def _facts(facts: dict[str, dict[str, Any]]) -> list[tuple[str, str, str, str]]:
+    """What is known of the part; what does not apply to it is named in a last row."""
+    rows = [_fact(name, fact) for name, fact in facts.items() if fact["state"] != "not_applicable"]
+    left = [words.spaced(name) for name, fact in facts.items() if fact["state"] == "not_applicable"]
+    return [*rows, ("not applicable", ", ".join(left), "", "")] if left else rows
+
+
 def _fact(name: str, fact: dict[str, Any]) -> tuple[str, str, str, str]:
-    value = fact["value"]
-    printed = words.amount(value, fact["unit"])
-    if isinstance(value, list) and len(value) == 3 and "box" not in name and all(isinstance(x, float) for x in value):
-        printed = words.amount(f"({words.place(value)})", fact["unit"])
+    printed = words.amount(words.vector(name, fact["value"]), fact["unit"])
     return words.spaced(name), printed, words.spaced(fact["state"]), fact["method"]
-
-
-def _further(review: Review) -> list[Further]:
-    """Why this process, and what the process has to say besides."""
-    choice = review.get("process_choice") or {}
-    rows = [
-        (process_name(part["process"]), _sentence(part.get("reason") or part.get("reasons")))
-        for part in choice.get("parts", [])
-    ]
-    found = [Further("Choice of process", list(dict.fromkeys(rows)))] if choice.get("asked") == "auto" else []
-    for key, value in review.items():
-        if key not in _KNOWN and isinstance(value, dict):
-            found.append(Further(words.spaced(key).capitalize(), _plain_rows(value)))
-    return [further for further in found if further.rows]
-
-
-def _plain_rows(value: dict[str, Any]) -> Rows:
-    """What can be said in a line each."""
-    return [
-        (words.spaced(name), words.amount(of, None))
-        for name, of in value.items()
-        if isinstance(of, str | int | float | bool)
-        or (isinstance(of, list) and of and all(isinstance(item, str | int | float) for item in of))
-    ]
-
-
-def _sentence(reason: Any) -> str:  # noqa: ANN401 - text, or a list of texts
-    return "; ".join(reason) if isinstance(reason, list) else str(reason or "")
 
 
 def _made_by(review: Review, about: dict[str, str]) -> Rows:

@@ -5,6 +5,8 @@ from functools import lru_cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from server.flat_pattern.pattern import Pattern
+from server.flat_pattern.svg import svg_of
 from workers.report import words
 from workers.report.content import Report
 from workers.report.pictures import COLOURS, SEVERITIES, Picture
@@ -25,8 +27,14 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = _data_uri
+    environment.filters["drawing_uri"] = _drawing_uri
     environment.filters["safe_url"] = safe_url
     return environment.get_template("report.html.jinja")
+
+
+def _drawing_uri(pattern: Pattern) -> str:
+    """A picture of its own, so that its styles are its own as well."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg_of(pattern)).decode()
 
 
 def _data_uri(picture: Picture) -> str:

@@ -26,7 +26,9 @@ from reportlab.platypus import (
 )
 
 from workers.report import fonts, words
-from workers.report.content import Report, Rows, Section, Shown
+from workers.report.content import Report, Section, Shown
+from workers.report.flat import drawing
+from workers.report.further import Further, Rows
 from workers.report.html import safe_url
 from workers.report.pictures import COLOURS, SEVERITIES, WIDTH, Picture
 
@@ -36,6 +38,8 @@ _MARGIN = 16 * mm
 _FOOT = 9 * mm
 _PAGE_WIDTH, _PAGE_HEIGHT = A4
 _TEXT_WIDTH = _PAGE_WIDTH - 2 * _MARGIN
+_PATTERN_HEIGHT = 150 * mm
+_MADE_SCALE = 0.5  # pt a pixel
 _WIDE_PICTURE, _ONE_PICTURE = _TEXT_WIDTH * 0.84, _TEXT_WIDTH * 0.42
 # At the foot of a page.
 _LONG_NAME = 60
@@ -74,7 +78,7 @@ def _story(report: Report) -> list[Flowable]:
     for section in report.sections:
         story += _section(section)
     for further in report.further:
-        story += _titled(further.title, further.rows)
+        story += _further(further)
     story += _facts(report)
     story += _titled("Not decided", report.undecided)
     story += _titled("Rules switched off", report.switched_off)
@@ -186,7 +190,7 @@ def _advice(section: Section) -> Flowable:
     if url := safe_url(section.source_url):
         source = f"<a href={quoteattr(url)} color={quoteattr(_LINK)}>{source}</a>"
     cited = f'<br/><font color="{_hex(_DIM)}">Source: </font>{source}' if section.source_title else ""
-    table = Table([[Paragraph(fonts.markup(section.advice) + cited, _BODY)]], colWidths=[_TEXT_WIDTH])
+    table = Table([[Paragraph(fonts.markup(section.advice) + cited, _BODY)]], colWidths=[_TEXT_WIDTH], splitInRow=1)
     table.setStyle(TableStyle([("BACKGROUND", (0, 0), (-1, -1), _SOFT), ("LINEBEFORE", (0, 0), (0, -1), 2, _LINE)]))
     return table
 
@@ -213,6 +217,27 @@ def _facts(report: Report) -> list[Flowable]:
     ]
     names = ("Fact", "Value", "State", "How")
     return [CondPageBreak(50 * mm), _heading("Part facts"), _table(names, rows, (40, 56, 22, 60))]
+
+
+def _further(further: Further) -> list[Flowable]:
+    shown: list[Flowable] = [CondPageBreak(60 * mm), _heading(further.title)]
+    if further.picture:
+        shown += [
+            _image(further.picture, further.picture.width * _MADE_SCALE),
+            _text(further.caption, _NOTE),
+            Spacer(1, 2 * mm),
+        ]
+    if further.pattern:
+        directions = " Bends up are green and dashed, bends down red and dash-dotted."
+        shown += [drawing(further.pattern, _TEXT_WIDTH, _PATTERN_HEIGHT), _text(further.caption + directions, _NOTE)]
+        shown.append(Spacer(1, 2 * mm))
+    if further.rows:
+        shown.append(_pairs(further.rows))
+    grid = further.grid
+    if grid is None:
+        return shown
+    rows = [[_text(value) for value in row] for row in grid.rows]
+    return [*shown, Spacer(1, 2 * mm), _table(grid.names, rows, grid.widths)]
 
 
 def _titled(title: str, rows: Rows) -> list[Flowable]:
@@ -282,7 +307,9 @@ def _columns(flowables: Sequence[list[Flowable]], width: float) -> Flowable:
 
 def _pairs(rows: Rows) -> Flowable:
     table = Table(
-        [[_text(name, _NAME), _text(value)] for name, value in rows], colWidths=[38 * mm, _TEXT_WIDTH - 38 * mm]
+        [[_text(name, _NAME), _text(value)] for name, value in rows],
+        colWidths=[38 * mm, _TEXT_WIDTH - 38 * mm],
+        splitInRow=1,
     )
     table.setStyle(TableStyle(_LINES))
     return table
@@ -293,7 +320,7 @@ def _table(
 ) -> Table:
     """Breaks across pages, its head on each; `widths` are mm."""
     head = [_text(name, _NAME_RIGHT if at in right else _NAME) for at, name in enumerate(names)]
-    table = Table([head, *map(list, rows)], colWidths=[width * mm for width in widths], repeatRows=1)
+    table = Table([head, *map(list, rows)], colWidths=[width * mm for width in widths], repeatRows=1, splitInRow=1)
     table.setStyle(TableStyle([*_LINES, ("LINEBELOW", (0, 0), (-1, 0), 0.8, _DIM)]))
     return table
 

@@ -52,7 +52,7 @@ class Painter:
     """Takes the pictures of one file."""
 
     def __init__(self, scene: Scene) -> None:
-        self._scene = scene
+        self.scene = scene  # what it takes pictures of
         self._shots: dict[bytes, Shot] = {}
         self._faces = max(int(scene.mesh.face.max()) + 2, 1)
 
@@ -60,54 +60,52 @@ class Painter:
         """The whole part, each face in the colour of the gravest finding on it that is more than a remark."""
         grave = [finding for finding in findings if finding["severity"] != "info"]
         width, height = COVER
-        view = overview(self._scene, DIRECTIONS[0], width / height)
-        shot = shoot(self._scene, view, width, height)
-        return _picture([_image(paint(shot, self._coloured(grave), *self._edges(shot, grave)))])
+        view = overview(self.scene, DIRECTIONS[0], width / height)
+        shot = shoot(self.scene, view, width, height)
+        return picture_of([image_of(paint(shot, self._coloured(grave), *self._edges(shot, grave)))])
 
     def all_of(self, findings: list[Finding]) -> Picture:
         """The whole part with all of the findings, from where most of them are seen."""
         samples = self._samples(findings)
-        towards, share = best_direction(self._scene, samples)
+        towards, share = best_direction(self.scene, samples)
         shot, view = self._overview(towards)
-        image = _image(paint(shot, self._coloured(findings), *self._edges(shot, findings)))
+        image = image_of(paint(shot, self._coloured(findings), *self._edges(shot, findings)))
         for finding in findings:
             self._ring_if_small(image, view, finding)
-        picture = _picture([image])
+        picture = picture_of([image])
         return picture if share > 0.98 else _with_note(picture, "Some of them are on the far side.")
 
     def one(self, finding: Finding) -> Picture:
         """The finding on the part, with a close-up beside it where it is small."""
         point, normal = _vector(finding.get("point")), _vector(finding.get("normal"))
         faces = finding["faces"]
-        towards, share = best_direction(self._scene, self._samples([finding]), normal)
+        towards, share = best_direction(self.scene, self._samples([finding]), normal)
         shot, view = self._overview(towards)
         hidden = share < _HIDDEN and bool(faces)
         note = "It is inside of the part, or behind other faces, and shown through them." if hidden else ""
         close = self._close_up(view, finding, point)
         if close is None:
-            return _with_note(_picture([self._drawn(shot, view, finding, hidden=hidden)]), note)
-        near = shoot(self._scene, close, WIDTH, HEIGHT)
+            return _with_note(picture_of([self._drawn(shot, view, finding, hidden=hidden)]), note)
+        near = shoot(self.scene, close, WIDTH, HEIGHT)
         if _fills(near, faces):
             whole = self._drawn(shot, view, finding, hidden=hidden)
             _mark_point(whole, view, close.centre, COLOURS[finding["severity"]])
-            return _with_note(_picture([whole]), note)
+            return _with_note(picture_of([whole]), note)
         left = self._drawn(shot, view, finding, hidden=hidden)
         _mark_frame(left, view, close, COLOURS[finding["severity"]])
         right = self._drawn(near, close, finding, hidden=hidden)
-        return _with_note(_picture([left, right]), note)
+        return _with_note(picture_of([left, right]), note)
 
     def _samples(self, findings: list[Finding]) -> Samples:
         """What has to be seen of the findings: their faces and where they were measured, or their edges."""
-        faces = sorted({face for finding in findings for face in _local_faces(self._scene, finding)})
-        samples = Samples.of_faces(self._scene, faces)
+        faces = sorted({face for finding in findings for face in _local_faces(self.scene, finding)})
+        samples = Samples.of_faces(self.scene, faces)
         for finding in findings:
             point, normal = _vector(finding.get("point")), _vector(finding.get("normal"))
             if point is None or normal is None or not np.linalg.norm(normal) > 0:
                 continue
-            edges = _sharp_edges(self._scene, finding)
-            samples += Samples.of_points(
-                _between(self._scene.edge_points[edges]) if len(edges) else point[None], normal
-            )
+            edges = _sharp_edges(self.scene, finding)
+            samples += Samples.of_points(_between(self.scene.edge_points[edges]) if len(edges) else point[None], normal)
         return samples
 
     def _ring_if_small(self, image: Image.Image, view: View, finding: Finding) -> None:
@@ -118,14 +116,14 @@ class Painter:
             return
         flat = view.project(shown)
         reach = (flat.max(axis=0) - flat.min(axis=0)).max() * WIDTH / 2 / view.half[0]
-        if reach < _OVERLOOKED and are_seen(self._scene, Samples.of_points(point[None], normal), view.towards)[0]:
+        if reach < _OVERLOOKED and are_seen(self.scene, Samples.of_points(point[None], normal), view.towards)[0]:
             _mark_point(image, view, point, COLOURS[finding["severity"]], _SMALL_RING)
 
     def _overview(self, towards: Floats) -> tuple[Shot, View]:
-        view = overview(self._scene, towards, ASPECT)
+        view = overview(self.scene, towards, ASPECT)
         key = np.asarray(towards).tobytes()
         if key not in self._shots:
-            shot = shoot(self._scene, view, WIDTH, HEIGHT)
+            shot = shoot(self.scene, view, WIDTH, HEIGHT)
             if len(self._shots) < len(DIRECTIONS):
                 self._shots[key] = shot
             return shot, view
@@ -133,34 +131,34 @@ class Painter:
 
     def _drawn(self, shot: Shot, view: View, finding: Finding, *, hidden: bool) -> Image.Image:
         if not hidden:
-            return _image(paint(shot, self._coloured([finding]), *self._edges(shot, [finding])))
+            return image_of(paint(shot, self._coloured([finding]), *self._edges(shot, [finding])))
         pale = self._coloured([], _PALE)
-        behind = shoot(self._scene.only(finding["faces"]), view, shot.face.shape[1], shot.face.shape[0])
+        behind = shoot(self.scene.only(finding["faces"]), view, shot.face.shape[1], shot.face.shape[0])
         inner = paint(behind, self._coloured([finding]))
         outer = paint(shot, pale)
         share = (behind.face != NOTHING).astype(np.float32)
         share[behind.busy] = (behind.fine_face != NOTHING).mean(axis=(1, 2))
         mixed = 0.72 * share[..., None]
-        return _image(np.asarray(inner * mixed + outer * (1 - mixed), dtype=np.float32))
+        return image_of(np.asarray(inner * mixed + outer * (1 - mixed), dtype=np.float32))
 
     def _coloured(self, findings: Iterable[Finding], plain: tuple[float, float, float] = _PART) -> Singles:
         """(faces + 1, 3) the colour of each face, and of the background."""
         colours = np.tile(np.array(plain, dtype=np.float32), (self._faces, 1))
         colours[-1] = 1.0
         for finding in sorted(findings, key=lambda row: -SEVERITIES.index(row["severity"])):
-            faces = [face for face in _local_faces(self._scene, finding) if face < self._faces - 1]
-            colours[faces] = _rgb(finding["severity"])
+            faces = [face for face in _local_faces(self.scene, finding) if face < self._faces - 1]
+            colours[faces] = rgb(COLOURS[finding["severity"]])
         return colours
 
     def _edges(self, shot: Shot, findings: list[Finding]) -> tuple[Mask | None, Singles | None]:
         """Where the edges of the findings are, which stand for a finding whose faces are large."""
-        pairs = [self._scene.edge_faces[_sharp_edges(self._scene, finding)] for finding in findings]
+        pairs = [self.scene.edge_faces[_sharp_edges(self.scene, finding)] for finding in findings]
         joined = np.concatenate(pairs) if pairs else np.zeros((0, 2), dtype=np.int64)
         joined = joined[(joined >= 0).all(axis=1) & (joined[:, 0] != joined[:, 1])]
         if not len(joined):
             return None, None
         gravest = min((finding["severity"] for finding in findings), key=SEVERITIES.index)
-        return border_between(shot, joined, 2), _rgb(gravest)
+        return border_between(shot, joined, 2), rgb(COLOURS[gravest])
 
     def _close_up(self, view: View, finding: Finding, point: Floats | None) -> View | None:
         """The view of what was found; None if that is about all of the part."""
@@ -171,7 +169,7 @@ class Painter:
             return None
         flat = view.project(shown)
         reach = (flat.max(axis=0) - flat.min(axis=0)) / 2
-        most, least = _MOST_CLOSE_UP * self._scene.diagonal, _LEAST_CLOSE_UP * self._scene.diagonal
+        most, least = _MOST_CLOSE_UP * self.scene.diagonal, _LEAST_CLOSE_UP * self.scene.diagonal
         half_width = float(max(reach[0] * 1.5, reach[1] * 1.5 * ASPECT))
         if half_width > most and point is not None:
             shown, half_width = point[None], most * 0.8
@@ -180,12 +178,12 @@ class Painter:
 
     def _extent(self, finding: Finding, point: Floats | None) -> Floats | None:
         """(n, 3) points that a close-up has to show."""
-        edges = _sharp_edges(self._scene, finding)
+        edges = _sharp_edges(self.scene, finding)
         if len(edges):
-            return self._scene.edge_points[edges].reshape(-1, 3)
-        chosen = np.isin(self._scene.mesh.face, finding["faces"])
+            return self.scene.edge_points[edges].reshape(-1, 3)
+        chosen = np.isin(self.scene.mesh.face, finding["faces"])
         if chosen.any():
-            return self._scene.mesh.vertices[np.unique(self._scene.mesh.triangles[chosen])]
+            return self.scene.mesh.vertices[np.unique(self.scene.mesh.triangles[chosen])]
         return None if point is None else point[None]
 
 
@@ -246,7 +244,7 @@ def _mark_frame(image: Image.Image, view: View, close: View, colour: str) -> Non
     draw.rectangle((box[0] + 1, box[1] + 1, box[2] - 1, box[3] - 1), outline=colour, width=2)
 
 
-def _picture(images: list[Image.Image]) -> Picture:
+def picture_of(images: list[Image.Image]) -> Picture:
     """The images beside each other, as PNG."""
     width = sum(image.width for image in images) + GAP * (len(images) - 1)
     height = images[0].height
@@ -264,12 +262,13 @@ def _with_note(picture: Picture, note: str) -> Picture:
     return Picture(picture.png, picture.width, picture.height, note)
 
 
-def _image(pixels: Pixels) -> Image.Image:
+def image_of(pixels: Pixels) -> Image.Image:
+    """Pixels as 8 bits a colour."""
     return Image.fromarray(np.asarray(np.rint(np.clip(pixels, 0.0, 1.0) * 255), dtype=np.uint8), "RGB")
 
 
-def _rgb(severity: str) -> Singles:
-    colour = COLOURS[severity]
+def rgb(colour: str) -> Singles:
+    """(3,) of 0 … 1, of #rrggbb."""
     return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)], dtype=np.float32)
 
 

@@ -13,7 +13,10 @@ Review = dict[str, Any]
 Finding = dict[str, Any]
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-FINGERPRINT = "rapiddraftFindingId/v1"
+# GitHub's code scanning knows the second alone, and shows no result without a line
+# (https://docs.github.com/en/code-security/reference/code-scanning/sarif-files/sarif-support).
+FINGERPRINTS = ("rapiddraftFindingId/v1", "primaryLocationLineHash")
+_WHOLE_FILE = {"startLine": 1}
 # A note is "a minor problem or an opportunity to improve" (section 3.27.10).
 _LEVELS = {"critical": "error", "major": "warning", "minor": "note", "info": "note"}
 
@@ -73,7 +76,8 @@ def _rule(rule: str, finding: Finding) -> dict[str, Any]:
 
 
 def _result(finding: Finding, rule_index: int, name: str) -> dict[str, Any]:
-    location: dict[str, Any] = {"physicalLocation": {"artifactLocation": {"uri": _uri(name), "index": 0}}}
+    file = {"artifactLocation": {"uri": _uri(name), "index": 0}, "region": _WHOLE_FILE}
+    location: dict[str, Any] = {"physicalLocation": file}
     if finding["faces"]:
         location["logicalLocations"] = [{"name": f"face {face}", "kind": "face"} for face in finding["faces"]]
     shown = ("severity", "measured", "limit", "faces", "edges", "features", "point", "normal", "smallest_change")
@@ -84,7 +88,7 @@ def _result(finding: Finding, rule_index: int, name: str) -> dict[str, Any]:
         "level": _LEVELS[finding["severity"]],
         "message": {"text": _message(finding)},
         "locations": [location],
-        "partialFingerprints": {FINGERPRINT: str(finding["id"])},
+        "partialFingerprints": dict.fromkeys(FINGERPRINTS, str(finding["id"])),
         "properties": {key: finding[key] for key in (*shown, *further) if finding.get(key) is not None},
     }
 

@@ -52,11 +52,37 @@ DIRECTIONS: tuple[Floats, ...] = tuple(
 
 def overview(scene: Scene, towards: Floats, aspect: float) -> View:
     """All of the part, seen from the side of `towards`."""
-    view = _frame(towards, (scene.low + scene.high) / 2)
-    flat = view.project(scene.mesh.vertices)
-    reach = (flat.max(axis=0) - flat.min(axis=0)) / 2 * 1.06
-    half_width = float(max(reach[0], reach[1] * aspect, 1e-6))
-    return view.on(scene.mesh.vertices, half_width, aspect)
+    return _of_all(_frame(towards, (scene.low + scene.high) / 2), scene.mesh.vertices, aspect, 1.06)
+
+
+def upright(
+    scene: Scene, up: Floats, aspect: float, *, beside: Floats | None = None, room: float = 1.06, below: bool = False
+) -> View:
+    """All of the part, `up` in the picture, seen from aslant above or `below`; its height `room` times over.
+
+    The (n, 3) points `beside` it are to be seen as well.
+    """
+    across, along = ground(up)
+    azimuth, elevation = np.radians(_ANGLES[0]) * (1.0, -1.0 if below else 1.0)
+    flat = np.cos(azimuth) * across + np.sin(azimuth) * along
+    view = _frame(np.cos(elevation) * flat + np.sin(elevation) * up, (scene.low + scene.high) / 2, up)
+    vertices = scene.mesh.vertices
+    return _of_all(view, vertices if beside is None else np.concatenate([vertices, beside]), aspect, room)
+
+
+def ground(up: Floats) -> tuple[Floats, Floats]:
+    """Two unit vectors (3,) that stand on the unit vector `up` and on each other: x and y where that is z."""
+    first = np.eye(3)[int(np.argmin(np.round(np.abs(up), 6)))]
+    across = first - up * (first @ up)
+    across = across / np.linalg.norm(across)
+    return across, np.cross(up, across)
+
+
+def _of_all(view: View, points: Floats, aspect: float, room: float) -> View:
+    flat = view.project(points)
+    reach = (flat.max(axis=0) - flat.min(axis=0)) / 2
+    half_width = float(max(reach[0] * 1.06, reach[1] * room * aspect, 1e-6))
+    return view.on(points, half_width, aspect)
 
 
 @dataclass(frozen=True)
@@ -119,8 +145,9 @@ def are_seen(scene: Scene, samples: Samples, towards: Floats) -> NDArray[np.bool
     return np.asarray((samples.normals @ towards > 0.02) & scene.rays.is_free(lifted, towards))
 
 
-def _frame(towards: Floats, centre: Floats) -> View:
-    vertical = np.array([0.0, 0.0, 1.0]) if abs(towards[2]) < 0.98 else np.array([0.0, 1.0, 0.0])
+def _frame(towards: Floats, centre: Floats, vertical: Floats | None = None) -> View:
+    if vertical is None:
+        vertical = np.array([0.0, 0.0, 1.0]) if abs(towards[2]) < 0.98 else np.array([0.0, 1.0, 0.0])
     right = np.cross(vertical, towards)
     right = right / np.linalg.norm(right)
     return View(towards, right, np.cross(towards, right), centre, (1.0, 1.0))

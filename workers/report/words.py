@@ -7,6 +7,9 @@ _UNITS = {"mm2": "mm²", "mm3": "mm³", "mm5": "mm⁵", "deg": "°", "degrees": 
 _WITHOUT = ("", "ratio", "count", None)
 _COMPARISONS = {">": ">", "<": "<", ">=": "≥", "<=": "≤", "==": "=", "!=": "≠"}
 _SHOWN = 8
+_ALONG = 0.99999
+_DIRECTIONS = ("direction", "normal", "axis", "orientation", "up")
+_SIZES = ("box", "size")
 
 
 def number(value: float) -> str:
@@ -32,7 +35,8 @@ def amount(value: Any, unit: str | None) -> str:  # noqa: ANN401 - a fact's valu
     """A value with its unit: a number, a vector, or a few of them by name."""
     printed = unit_of(unit)
     text = _text(value)
-    if not printed or value is None:
+    of_several_kinds = isinstance(value, list) and any(isinstance(item, dict) for item in value)
+    if not printed or value is None or of_several_kinds:
         return text
     return f"{text}{'' if printed == '°' else NBSP}{printed}"
 
@@ -68,9 +72,32 @@ def few(numbers: list[int], most: int = _SHOWN) -> str:
     return f"{shown}, … ({len(ordered)})" if len(ordered) > most else shown
 
 
+def direction(vector: list[float]) -> str:
+    """A unit vector: along an axis as +x, -z, otherwise its parts."""
+    for axis, part in zip("xyz", vector, strict=True):
+        if abs(part) > _ALONG:
+            return f"{'+' if part > 0 else '-'}{axis}"
+    return f"({place(vector)})"
+
+
+def vector(name: str, value: Any) -> Any:  # noqa: ANN401
+    """A value as it is, but the vector or the point of that name as a text."""
+    if not isinstance(value, list) or len(value) != 3 or not all(isinstance(part, float) for part in value):
+        return value
+    if name.endswith(_DIRECTIONS):
+        return direction(value)
+    return value if name.endswith(_SIZES) else f"({place(value)})"
+
+
 def place(point: list[float] | None) -> str:
     """A point, to 0.01 mm."""
     return "" if point is None else ", ".join(number(round(value, 2) + 0.0) for value in point)
+
+
+def _named(name: str, value: Any) -> str:  # noqa: ANN401
+    if name == "faces" and isinstance(value, list):
+        return counted(len(value), "face")
+    return f"{spaced(name)} {_text(vector(name, value))}"
 
 
 def _text(value: Any) -> str:  # noqa: ANN401
@@ -79,12 +106,12 @@ def _text(value: Any) -> str:  # noqa: ANN401
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
-        return ", ".join(f"{spaced(str(name))} {_text(of)}" for name, of in value.items())
+        return ", ".join(_named(str(name), of) for name, of in value.items())
     if isinstance(value, list):
-        if value and all(isinstance(item, int | float) for item in value) and len(value) == 3:
-            return " × ".join(number(item) for item in value) if min(value) >= 0 else f"({place(value)})"
-        if len(value) > _SHOWN and all(isinstance(item, int) for item in value):
-            return f"({len(value)})"
+        if len(value) in (2, 3) and all(isinstance(item, float) for item in value):
+            return " × ".join(number(item) for item in value)
+        if value and all(isinstance(item, int) for item in value):
+            return few(value)
         shown = "; ".join(_text(item) for item in value[:_SHOWN])
         return f"{shown}; … ({len(value)})" if len(value) > _SHOWN else shown or "–"
     return number(value) if isinstance(value, int | float) else str(value)

@@ -1,20 +1,42 @@
 """How a part comes out of its mould: draft, undercuts, depth and core pins."""
 
+from dataclasses import replace
+
 from workers.moulding.analysis import DraftedWall, MouldedShape, Undercut
+from workers.moulding.corners import SHALLOW_MM
+from workers.moulding.draft import ONE_DRAFT_DEGREES
 from workers.moulding.undercuts import LIFTER, NONE, SLIDER
 from workers.rules.measurement import Change, ChangeTo, Measurement
 from workers.rules.quantities.registry import Subject, always, analysis_of, on_feature, quantity
 from workers.rules.rule_file import Rule
 
-# Lower walls than this, as of lettering, come off by the resin's shrinkage alone.
-SHALLOW_MM = 0.5
+# Walls that are no deeper need one and the same draft.
+ONE_DRAFT_MM = 25.0
 
 
 @quantity("mould_draft", on_meshes="any")
 def mould_draft(subject: Subject, _rule: Rule) -> list[Measurement]:
     """Draft in degrees of each wall along the pull. Detail `depth`: its height along the pull, mm."""
     shape = analysis_of(subject, MouldedShape)
-    return [_draft(subject, wall) for wall in shape.drafted if wall.depth > SHALLOW_MM]
+    # Lower walls, as of lettering, come off by the resin's shrinkage alone.
+    return [_draft(subject, wall) for wall in _together([w for w in shape.drafted if w.depth > SHALLOW_MM], shape)]
+
+
+def _together(walls: list[DraftedWall], shape: MouldedShape) -> list[DraftedWall]:
+    """Walls of one half and one draft, that need the same, are one problem wherever they are; the deepest speaks."""
+    of_core = {*shape.halves["core"]}
+    alike: dict[object, DraftedWall] = {}
+    for number, wall in enumerate(walls):
+        is_like = (of_core.isdisjoint(wall.faces), round(wall.draft / ONE_DRAFT_DEGREES))
+        key = is_like if wall.depth <= ONE_DRAFT_MM else number
+        one = alike.get(key)
+        if one is None:
+            alike[key] = wall
+            continue
+        deepest = max(one, wall, key=lambda w: round(w.depth, 3))
+        least = min(one.draft, wall.draft)
+        alike[key] = replace(deepest, faces=sorted({*one.faces, *wall.faces}), draft=least)
+    return list(alike.values())
 
 
 def _draft(subject: Subject, wall: DraftedWall) -> Measurement:
@@ -43,7 +65,7 @@ def _undercut(undercut: Undercut) -> Measurement:
 def _way_out(undercut: Undercut) -> str:
     action = undercut.action
     if action.kind == NONE:
-        return "fill it, or open it along the pull or to a side: no side action gets out of it"
+        return "fill it, or open it along the pull or to a side: only a collapsing or unscrewing core gets out of it"
     x, y, z = (round(float(value), 3) + 0.0 for value in action.direction)
     along = f"along ({x:g}, {y:g}, {z:g}), {action.depth:.2f} mm"
     if action.kind == SLIDER:

@@ -49,6 +49,8 @@ def _nominal(subject: Subject, nominal: float, where: list[int]) -> Measurement:
 def mould_wall_to_nominal(subject: Subject, _rule: Rule) -> list[Measurement]:
     """Diameter of the largest ball that fits in each thick spot over the nominal wall; ribs and bosses apart."""
     walls = _walls(subject)
+    if walls.thick is None:
+        raise NotMeasuredError(f"no resin is moulded as thick as its nominal wall of {walls.nominal:.1f} mm")
     return [_thick(subject, spot, walls.nominal) for spot in walls.thick]
 
 

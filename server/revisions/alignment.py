@@ -1,0 +1,317 @@
+"""How an earlier version of a part is laid onto a later one: moved rigidly, mirrored or scaled."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice, permutations, product
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Review = dict[str, Any]
+Kind = Literal["identity", "moved", "mirrored", "scaled"]
+
+NEAR_MM = 0.02  # what two exports of one part may differ by, and …
+NEAR_SHARE = 2e-5  # … of the part's diagonal: reviews give directions to six digits
+SAME_SIZE = 1e-3  # relative, of sizes of features
+SAME_SIDES = 1e-3  # relative, of the sides of boxes and of moments that may be exchanged
+SCALED = 1e-3  # relative: a box that is larger by less is the same size
+ANCHORS = 4  # rarest features that are laid onto each other, where boxes and inertia leave the part free to turn
+PARTNERS = 2  # of each, that are off its axis
+MOST_ALIKE = 12  # of one anchor in the later version, that are tried
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A place on a part that a version of it can be told by: of a feature, or of a finding."""
+
+    kind: str
+    size: tuple[float, ...]
+    centre: Floats
+    axis: Floats | None
+
+
+@dataclass(frozen=True)
+class Motion:
+    """later = scale * turn @ earlier + shift; `turn` is orthogonal."""
+
+    turn: Floats
+    shift: Floats
+    scale: float = 1.0
+
+    @property
+    def is_mirror(self) -> bool:
+        """Whether it makes a left hand of a right one."""
+        return float(np.linalg.det(self.turn)) < 0
+
+    def points(self, points: Floats) -> Floats:
+        """(n, 3) mm."""
+        return np.asarray(self.scale * points @ self.turn.T + self.shift)
+
+    @cached_property
+    def is_identity(self) -> bool:
+        """Whether it leaves everything where it is."""
+        still = bool(np.allclose(self.turn, np.eye(3), atol=1e-6) and np.allclose(self.shift, 0.0, atol=NEAR_MM))
+        return still and self.scale == 1.0
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The motion that lays most of the earlier version onto the later one."""
+
+    kind: Kind
+    motion: Motion
+    share: float  # of the marks of both that lie on one another
+    near: float  # mm within which two places are one
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it stands in a comparison."""
+        rows = [[round(float(x), 6) + 0.0 for x in row] for row in self.motion.turn]
+        shift = [round(float(x), 6) + 0.0 for x in self.motion.shift]
+        scale = round(self.motion.scale, 6)
+        return {
+            "kind": self.kind,
+            "rotation": rows,
+            "translation": shift,
+            "scale": scale,
+            "matched": round(self.share, 4),
+        }
+
+
+def marks_of(review: Review) -> list[Mark]:
+    """The features with their sizes, and the findings with their rules, where they are somewhere."""
+    marks = []
+    for row in review["features"]:
+        if row.get("centre") is not None:
+            sizes = tuple(float(row["size"][name]) for name in sorted(row["size"]))
+            marks.append(Mark(row["type"], sizes, _vector(row["centre"]), _axis(row)))
+    for row in review["findings"]:
+        if row.get("centre") is not None:
+            marks.append(Mark(row["rule"], (), _vector(row["centre"]), None))
+    return marks
+
+
+def align(earlier: Review, later: Review) -> Alignment:
+    """The best of: as it is; by boxes; by inertia; by the rarest features; mirrored only where that is better.
+
+    A part that was only edited keeps its coordinates, so that these come first; of several that are as good, as on a
+    symmetric part, the first is taken.
+    """
+    before, after = marks_of(earlier), marks_of(later)
+    frame = _Frame(earlier, later)
+    diagonal = float(np.linalg.norm(_sides(later)))
+    scorer = _Scorer(before, after, NEAR_MM + NEAR_SHARE * diagonal, frame)
+    best = scorer.scored(Motion(np.eye(3), np.zeros(3)))
+    for motion in frame.motions(before, after):
+        if scorer.is_whole(best):
+            break
+        best = max(best, scorer.scored(motion), key=lambda scored: (round(scored[0], 6), not scored[1].is_mirror))
+    share, motion = best
+    return Alignment(_kind(motion), motion, share, scorer.near)
+
+
+def _kind(motion: Motion) -> Kind:
+    if motion.is_identity:
+        return "identity"
+    if motion.scale != 1.0:
+        return "scaled"
+    return "mirrored" if motion.is_mirror else "moved"
+
+
+class _Frame:
+    """Boxes and inertia of both versions."""
+
+    def __init__(self, earlier: Review, later: Review) -> None:
+        self.earlier, self.later = earlier, later
+        ratio = np.sort(_sides(later)) / np.maximum(np.sort(_sides(earlier)), 1e-12)
+        grown = float(ratio.mean())
+        is_scaled = float(np.ptp(ratio)) < SCALED * grown and abs(grown - 1) > SCALED
+        self.scale = grown if is_scaled else 1.0
+
+    def motions(self, before: list[Mark], after: list[Mark]) -> Iterator[Motion]:
+        """All that are worth a try: rigid ones first, then mirrored ones."""
+        for mirrored in (False, True):
+            for turn in (*self._turns_of_boxes(mirrored=mirrored), *self._turns_of_inertia(mirrored=mirrored)):
+                yield from self._shifts(turn)
+            yield from self._by_anchors(before, after, mirrored=mirrored)
+
+    def _shifts(self, turn: Floats) -> Iterator[Motion]:
+        """Centre of box onto centre of box, and centre of mass onto centre of mass."""
+        for name in ("oriented_bounding_box", "bounding_box", "centre_of_mass"):
+            one, other = _centre(self.earlier, name), _centre(self.later, name)
+            if one is not None and other is not None:
+                yield Motion(turn, other - self.scale * turn @ one, self.scale)
+
+    def _turns_of_boxes(self, *, mirrored: bool) -> Iterator[Floats]:
+        """Side onto side of the same length, either way round."""
+        one, other = _box_axes(self.earlier), _box_axes(self.later)
+        first, second = self.scale * _box_sides(self.earlier), _box_sides(self.later)
+        yield from _turns(one, other, first, second, mirrored=mirrored)
+
+    def _turns_of_inertia(self, *, mirrored: bool) -> Iterator[Floats]:
+        one, other = (review["facts"].get("inertia", {}) for review in (self.earlier, self.later))
+        if one.get("value") is None or other.get("value") is None:
+            return
+        axes = [np.array(fact["where"]["axes"], dtype=float) for fact in (one, other)]
+        moments = [np.array(fact["value"], dtype=float) for fact in (one, other)]
+        # The moments of an edited part are not quite what they were: each axis onto the one of the same rank.
+        if np.ptp(moments[1]) > SAME_SIDES * moments[1].sum():
+            yield from _turns(axes[0], axes[1], np.arange(3.0), np.arange(3.0), mirrored=mirrored)
+
+    def _by_anchors(self, before: list[Mark], after: list[Mark], *, mirrored: bool) -> Iterator[Motion]:
+        """Two places and the axis at one of them onto the same of the later version."""
+        for one, two in _anchors(before, after, self.scale):
+            for first in _alike(one, after, self.scale)[:MOST_ALIKE]:
+                for second in _alike(two, after, self.scale)[:MOST_ALIKE]:
+                    yield from self._onto(one, two, first, second, mirrored=mirrored)
+
+    def _onto(self, one: Mark, two: Mark, first: Mark, second: Mark, *, mirrored: bool) -> Iterator[Motion]:
+        if one.axis is None or first.axis is None or first is second:
+            return
+        before, after = two.centre - one.centre, second.centre - first.centre
+        apart = float(np.linalg.norm(after))
+        if abs(self.scale * float(np.linalg.norm(before)) - apart) > NEAR_MM + NEAR_SHARE * apart:
+            return
+        here = _triad(one.axis, before)
+        if here is None:
+            return
+        for way in (1.0, -1.0):
+            there = _triad(way * first.axis, after)
+            if there is None:
+                return
+            turn = there.T @ np.diag([1.0, 1.0, -1.0 if mirrored else 1.0]) @ here
+            yield Motion(turn, first.centre - self.scale * turn @ one.centre, self.scale)
+
+
+class _Scorer:
+    """How much of both versions lies on one another."""
+
+    def __init__(self, before: list[Mark], after: list[Mark], near: float, frame: _Frame) -> None:
+        self.near = near
+        self._frame = frame
+        self._total = len(before) + len(after)
+        kinds = sorted({mark.kind for mark in before} & {mark.kind for mark in after})
+        self._pairs = [
+            (
+                np.array([m.centre for m in before if m.kind == kind]),
+                np.array([m.centre for m in after if m.kind == kind]),
+                _same_sizes([m for m in before if m.kind == kind], [m for m in after if m.kind == kind], frame.scale),
+            )
+            for kind in kinds
+        ]
+
+    def scored(self, motion: Motion) -> tuple[float, Motion]:
+        """(share, motion): of the marks of both, and of what the whole part is known by: box and centre of mass."""
+        met, total = self._of_the_whole(motion)
+        for before, after, alike in self._pairs:
+            apart = np.linalg.norm(motion.points(before)[:, None] - after[None], axis=2)
+            close = (apart < self.near) & alike
+            met += float(close.any(axis=1).sum() + close.any(axis=0).sum())
+        return met / (total + self._total), motion
+
+    def is_whole(self, scored: tuple[float, Motion]) -> bool:
+        """Whether nothing can be better."""
+        return scored[0] > 1 - 1e-9
+
+    def _of_the_whole(self, motion: Motion) -> tuple[float, int]:
+        met, total = 0.0, 0
+        for name in ("centre_of_mass", "oriented_bounding_box", "bounding_box"):
+            one, other = _centre(self._frame.earlier, name), _centre(self._frame.later, name)
+            if one is None or other is None or (name == "bounding_box" and total == 2):
+                continue
+            total += 1
+            met += float(np.linalg.norm(motion.points(one[None])[0] - other)) < self.near
+        return met, total
+
+
+def _same_sizes(before: list[Mark], after: list[Mark], scale: float) -> NDArray[np.bool_]:
+    """(n, m) whether two marks are of the same size."""
+    return np.array([[_is_size(one, other, scale) for other in after] for one in before], dtype=bool)
+
+
+def _is_size(one: Mark, other: Mark, scale: float) -> bool:
+    if len(one.size) != len(other.size):
+        return False
+    # An angle or a share is not scaled with the part: either will do.
+    return all(
+        abs(scale * a - b) <= SAME_SIZE * max(1.0, abs(b)) or abs(a - b) <= SAME_SIZE * max(1.0, abs(b)) * (scale != 1)
+        for a, b in zip(one.size, other.size, strict=True)
+    )
+
+
+def _anchors(before: list[Mark], after: list[Mark], scale: float) -> Iterator[tuple[Mark, Mark]]:
+    """The rarest marks, each with the rarest that are off its axis: both together leave no freedom to turn."""
+    rarest = _rarest(before, after, scale)
+    for one in rarest[:ANCHORS]:
+        aside = (m for m in rarest if one.axis is not None and _triad(one.axis, m.centre - one.centre) is not None)
+        yield from ((one, two) for two in islice(aside, PARTNERS))
+
+
+def _rarest(before: list[Mark], after: list[Mark], scale: float) -> list[Mark]:
+    """Marks with an axis, those first that have the fewest like them in the later version."""
+    with_axis = [mark for mark in before if mark.axis is not None]
+    counted = [(len(_alike(mark, after, scale)), number) for number, mark in enumerate(with_axis)]
+    return [with_axis[number] for count, number in sorted(counted) if count]
+
+
+def _alike(mark: Mark, after: list[Mark], scale: float) -> list[Mark]:
+    return [o for o in after if o.kind == mark.kind and o.axis is not None and _is_size(mark, o, scale)]
+
+
+def _triad(axis: Floats, toward: Floats) -> Floats | None:
+    """(3, 3) rows: the axis, the way toward a point square to it, and what is square to both; None along the axis."""
+    aside = toward - (toward @ axis) * axis
+    length = float(np.linalg.norm(aside))
+    if length < NEAR_MM:
+        return None
+    return np.stack([axis, aside / length, np.cross(axis, aside / length)])
+
+
+def _turns(one: Floats, other: Floats, first: Floats, second: Floats, *, mirrored: bool) -> Iterator[Floats]:
+    """Rotations, or reflections, that lay rows of `one` onto rows of `other` that measure as much, either way round."""
+    for order in permutations(range(3)):
+        if (np.abs(first[list(order)] - second) > SAME_SIDES * np.abs(second).max()).any():
+            continue
+        for signs in product((1.0, -1.0), repeat=3):
+            turn = (np.array(signs)[:, None] * other).T @ one[list(order)]
+            if (float(np.linalg.det(turn)) < 0) == mirrored:
+                yield turn
+
+
+def _sides(review: Review) -> Floats:
+    """(3,) mm of the smallest box that is known."""
+    return _box_sides(review)
+
+
+def _box(review: Review) -> dict[str, Any]:
+    fact: dict[str, Any] = review["facts"].get("oriented_bounding_box") or {}
+    return fact if fact.get("value") is not None else {}
+
+
+def _box_sides(review: Review) -> Floats:
+    return _vector(_box(review).get("value") or review["facts"]["bounding_box"]["value"])
+
+
+def _box_axes(review: Review) -> Floats:
+    return np.array(_box(review).get("where", {}).get("axes", np.eye(3)), dtype=float)
+
+
+def _centre(review: Review, name: str) -> Floats | None:
+    fact = review["facts"].get(name) or {}
+    if fact.get("value") is None:
+        return None
+    if name == "centre_of_mass":
+        return _vector(fact["value"])
+    where = fact["where"]
+    return _vector(where["centre"]) if "centre" in where else (_vector(where["low"]) + _vector(where["high"])) / 2
+
+
+def _vector(values: Any) -> Floats:  # noqa: ANN401 - JSON
+    return np.array(values, dtype=float)
+
+
+def _axis(row: Review) -> Floats | None:
+    axis = row.get("axis") or row.get("direction")
+    return None if axis is None else _vector(axis)

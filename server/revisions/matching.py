@@ -1,0 +1,204 @@
+"""Which feature or finding of a later version is which of the earlier one: by place, not by number."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from server.revisions.alignment import Alignment, Floats, Motion
+
+Row = dict[str, Any]
+
+PARALLEL = 1 - 1e-5
+SAME_SIZE = 1e-3  # mm or degrees, and relative
+# A finding that nothing else ties to a place may have moved by so much of the part's diagonal.
+NEARBY = 0.05
+HOLES = {
+    *("through_hole", "blind_hole", "flat_bottom_hole", "stepped_hole", "counterbore", "countersink", "partial_hole"),
+    "bore",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A row of a review, where it lies once the earlier version is laid onto the later one."""
+
+    row: Row
+    centre: Floats | None
+    axis: Floats | None
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Rows of both versions that are the same thing, and those that are in one of them only."""
+
+    pairs: list[tuple[Row, Row, float | None]]  # earlier, later, mm that it moved by; None where it is nowhere
+    gone: list[Row]
+    new: list[Row]
+
+
+Distance = Callable[[Place, Place], float | None]
+"""How far apart two rows are; None if they are not the same thing."""
+
+
+def match_features(earlier: list[Row], later: list[Row], by: Alignment) -> Matched:
+    """By place and type; then by place alone; on the same axis; and last, of the same type and size, moved."""
+
+    def at_one_place(one: Place, other: Place) -> float | None:
+        apart = _apart(one, other)
+        return apart if apart is not None and apart < by.near else None
+
+    return _matched(
+        earlier,
+        later,
+        by.motion,
+        [
+            lambda one, other: at_one_place(one, other) if _same(one, other, by) else None,
+            lambda one, other: at_one_place(one, other) if _is_type(one, other) else None,
+            lambda one, other: _along(one, other, by.near) if _is_type(one, other) else None,
+            lambda one, other: _along(one, other, by.near) if _are_holes(one, other) else None,
+            lambda one, other: at_one_place(one, other) if _is_like(one, other) else None,
+            lambda one, other: _apart(one, other) if _same(one, other, by) else None,
+            lambda one, other: _overlapping(one, other) if _is_type(one, other) else None,
+        ],
+    )
+
+
+def match_findings(
+    earlier: list[Row], later: list[Row], by: Alignment, diagonal: float, features: dict[str, str]
+) -> Matched:
+    """Of one rule: at one place with the same measure; at one place; on the same features; nearby, or nowhere at all.
+
+    `features` has by the id of an earlier feature that of the later one.
+    """
+
+    def apart(one: Place, other: Place, within: float) -> float | None:
+        if one.row["rule"] != other.row["rule"]:
+            return None
+        if one.centre is None and other.centre is None:
+            return 0.0
+        distance = _apart(one, other)
+        return distance if distance is not None and distance < within else None
+
+    def on_same_features(one: Place, other: Place) -> float | None:
+        on = {features.get(name) for name in one.row["features"]}
+        return apart(one, other, np.inf) if on and on == set(other.row["features"]) else None
+
+    def nearby(one: Place, other: Place) -> float | None:
+        bound = one.row["features"] and other.row["features"]
+        return None if bound else apart(one, other, NEARBY * diagonal)
+
+    return _matched(
+        earlier,
+        later,
+        by.motion,
+        [
+            lambda one, other: apart(one, other, by.near) if same_measure(one.row, other.row) else None,
+            lambda one, other: apart(one, other, by.near),
+            on_same_features,
+            nearby,
+        ],
+    )
+
+
+def same_measure(one: Row, other: Row) -> bool:
+    """Whether two findings measure as much."""
+    first, second = ((row.get("measured") or {}).get("value") for row in (one, other))
+    if not isinstance(first, int | float) or not isinstance(second, int | float):
+        return bool(first == second)
+    return is_same(float(first), float(second))
+
+
+def is_same(one: float, other: float) -> bool:
+    """Whether two sizes differ by no more than two exports of one part may."""
+    return abs(one - other) <= SAME_SIZE * max(1.0, abs(other))
+
+
+def changed_sizes(one: Row, other: Row, scale: float = 1.0) -> dict[str, list[float | None]]:
+    """By name, the sizes of a feature that differ: [earlier, later]; lengths of the earlier one times `scale`."""
+    first, second = one["size"], other["size"]
+    changed = {}
+    for name in sorted(first | second):
+        was, now = first.get(name), second.get(name)
+        times = 1.0 if name in ("angle", "material_share") else scale
+        if was is None or now is None or not is_same(times * was, now):
+            changed[name] = [was, now]
+    return changed
+
+
+def _matched(earlier: list[Row], later: list[Row], motion: Motion, passes: list[Distance]) -> Matched:
+    """Each pass pairs what is still alone, the closest first."""
+    before = [_placed(row, motion) for row in earlier]
+    after = [_placed(row, None) for row in later]
+    left, right = list(range(len(before))), list(range(len(after)))
+    pairs: list[tuple[int, int]] = []
+    for distance in passes:
+        found = [
+            (round(apart, 6), i, j) for i in left for j in right if (apart := distance(before[i], after[j])) is not None
+        ]
+        for _, i, j in sorted(found):
+            if i in left and j in right:
+                left.remove(i)
+                right.remove(j)
+                pairs.append((i, j))
+    rows = [(before[i].row, after[j].row, _apart(before[i], after[j])) for i, j in sorted(pairs, key=lambda p: p[1])]
+    return Matched(rows, [earlier[i] for i in left], [later[j] for j in right])
+
+
+def _placed(row: Row, motion: Motion | None) -> Place:
+    centre, axis = row.get("centre"), row.get("axis") or row.get("direction")
+    points = None if centre is None else np.array([centre], dtype=float)
+    along = None if axis is None else np.array(axis, dtype=float)
+    if motion is not None:
+        points = None if points is None else motion.points(points)
+        along = None if along is None else motion.turn @ along
+    return Place(row, None if points is None else points[0], along)
+
+
+def _apart(one: Place, other: Place) -> float | None:
+    if one.centre is None or other.centre is None:
+        return None
+    return float(np.linalg.norm(one.centre - other.centre))
+
+
+def _is_type(one: Place, other: Place) -> bool:
+    return bool(one.row["type"] == other.row["type"])
+
+
+def _same(one: Place, other: Place, by: Alignment) -> bool:
+    """Of the same type and the same sizes."""
+    return _is_type(one, other) and not changed_sizes(one.row, other.row, by.motion.scale)
+
+
+def _are_holes(one: Place, other: Place) -> bool:
+    return one.row["type"] in HOLES and other.row["type"] in HOLES
+
+
+def _is_like(one: Place, other: Place) -> bool:
+    """Whether one may have become the other: a pocket a slot, but not a fillet a pocket."""
+    kinds = ({"closed_pocket", "open_pocket", "through_pocket", "slot", "step", "cutout"}, HOLES)
+    return any(one.row["type"] in kind and other.row["type"] in kind for kind in kinds)
+
+
+def _along(one: Place, other: Place, near: float) -> float | None:
+    """mm between two rows on one axis."""
+    apart = _apart(one, other)
+    if apart is None or one.axis is None or other.axis is None or one.centre is None or other.centre is None:
+        return None
+    offset = other.centre - one.centre
+    aside = float(np.linalg.norm(offset - (offset @ other.axis) * other.axis))
+    parallel = abs(float(one.axis @ other.axis)) > PARALLEL
+    # On one axis there may be another at the other end of the part: not further apart than both are long.
+    return apart if parallel and aside < near and apart <= _extent(one.row) + _extent(other.row) else None
+
+
+def _overlapping(one: Place, other: Place) -> float | None:
+    apart = _apart(one, other)
+    return apart if apart is not None and apart <= (_extent(one.row) + _extent(other.row)) / 2 else None
+
+
+def _extent(row: Row) -> float:
+    """mm: the longest size of a feature."""
+    lengths = [value for name, value in row["size"].items() if name not in ("angle", "material_share")]
+    return max(map(float, lengths), default=0.0)

@@ -1,0 +1,32 @@
+"""Which findings a bounded edit can be tried for, told without the engine: the API asks here."""
+
+from typing import Any
+
+FIXABLE_RULES = frozenset(
+    {
+        "boss-high",
+        "corner-radii-mixed",
+        "corner-radius",
+        "edge-external-fillet",
+        "floor-fillet-inconsistent",
+        "floor-fillet-nonstandard",
+        "floor-fillet-over-corner",
+        "hole-depth",
+        "hole-flat-bottom",
+        "hole-nonstandard",
+        "hole-small",
+        "pocket-deep",
+        "wall-slender",
+        "wall-thin",
+    }
+)
+"""The rules that workers.fixes has a recipe for, which a test holds equal to this."""
+
+
+def is_fixable(rule: str, review: dict[str, Any]) -> bool:
+    """Whether an edit can be tried for a finding of `rule` in `review`; what comes of it only trying tells.
+
+    Only STEP files with one solid are edited.
+    """
+    part = review.get("part", {})
+    return rule in FIXABLE_RULES and part.get("format") == "STEP" and part.get("bodies") == 1
