@@ -3,10 +3,11 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.engine.reviewing import features, findings, only_feature, reviewed
-from tests.parts import Solid, cone
+from tests.parts import Solid, block, cone
 from tests.sheet_parts import (
     Strip,
     Tray,
@@ -15,6 +16,7 @@ from tests.sheet_parts import (
     collared,
     dimpled,
     half_sheared,
+    hemmed,
     lanced,
     notched_and_tabbed,
     obround_relieved,
@@ -26,6 +28,8 @@ from tests.sheet_parts import (
     tube,
     zed,
 )  # fmt: skip
+from workers.sheet.narrow import narrow_places
+from workers.sheet.segments import Segment
 
 K = 0.44
 
@@ -111,8 +115,9 @@ def test_a_tapered_hole_is_no_countersink() -> None:
     assert result["findings"] == []
 
 
-@pytest.mark.parametrize("gap", [1.0, 8.0])
+@pytest.mark.parametrize("gap", [1.0, 8.0, 38.0 * math.sin(math.pi / 41)])
 def test_a_rolled_tube_is_unrolled(gap: float) -> None:
+    """However wide its seam is: the last is as wide as one of the 40 steps of the mesh around the inside."""
     result = sheet(tube(gap).cut(punch(6.0, (0.0, -20.0, 30.0), (0.0, 1.0, 0.0))))
     turned = 2 * math.pi - 2 * math.asin(gap / 2 / 19.0)
     pattern = result["flat_pattern"]
@@ -139,7 +144,11 @@ def test_a_closed_square_tube_is_laid_open_at_an_edge() -> None:
 def test_bends_drawn_sharp_do_not_overlap() -> None:
     """Outside, the flats of a sharp bend are drawn longer than they are."""
     sharp = Strip(1.0, 40.0, [30.0, (90.0, 0.0), 20.0, (-90.0, 0.0), 25.0])
-    assert findings(sheet(sharp.solid()), "unfold-conflict") == []
+    legs = [block(30.0, 40.0, 1.0), block(1.0, 40.0, 20.0, (29.0, 0.0, 0.0)), block(25.0, 40.0, 1.0, (29.0, 0.0, 20.0))]
+    for part in (sharp.solid(), legs[0].join(*legs[1:])):
+        result = sheet(part)
+        assert findings(result, "unfold-conflict") == []
+        assert result["flat_pattern"]["bends"][0]["angle"] == pytest.approx(90.0)
 
 
 def test_what_is_rolled_needs_no_punch_of_its_own() -> None:
@@ -147,3 +156,26 @@ def test_what_is_rolled_needs_no_punch_of_its_own() -> None:
     assert sheet(rolled.solid())["findings"] == []
     assert features(sheet(zed().solid()), "bend")
     assert features(sheet(angle().solid()), "flange")
+
+
+@pytest.mark.parametrize(
+    ("part", "kind"),
+    [(hemmed(0.1), "closed hem"), (hemmed(1.0), "open hem"), (hemmed(degrees=200.0), "teardrop hem")],
+)
+def test_hems_are_closed_open_or_drops(part: Strip, kind: str) -> None:
+    assert [bend["kind"] for bend in sheet(part.solid())["flat_pattern"]["bends"]] == [kind]
+
+
+@pytest.mark.parametrize("degrees", [30.0, 90.0, 120.0])
+def test_a_flange_is_measured_over_its_outside(degrees: float) -> None:
+    flange = only_feature(sheet(angle(degrees).solid()), "flange")
+    corner = 4.0 * math.tan(math.radians(min(degrees, 90.0)) / 2)
+    assert flange["size"]["height"] == pytest.approx(30.0 + corner)
+
+
+@pytest.mark.parametrize(("end", "count"), [(9.5, 0), (8.0, 1)])
+def test_edges_face_each_other_along_half_of_their_distance(end: float, count: int) -> None:
+    """Two lines, 2 mm of air between them, that overlap by 0.5 and by 2 mm."""
+    lines = [Segment(np.array(points)) for points in ([(0.0, 0.0), (10.0, 0.0)], [(20.0, -2.0), (end, -2.0)])]
+    found = narrow_places(lines, 3.0)
+    assert [(place.width, place.depth) for place in found] == [(2.0, 2.0)] * count

@@ -91,7 +91,11 @@ def test_bends_drawn_sharp(thickness: float) -> None:
 
 
 def test_a_zed_drawn_sharp() -> None:
+    """Outside rounded by t, and sharp: then its flats are drawn longer outside than they are."""
     strip = Strip(1.0, 40.0, [30.0, (90.0, 0.0), 20.0, (-90.0, 0.0), 25.0])
-    flat = unfolded(strip.solid())
-    assert flat.area == pytest.approx(strip.flat_area(K), rel=1e-6)
-    assert sorted(bend.bend.is_up for bend in flat.bends) == [False, True]
+    base, web, top = block(31.0, 40.0, 1.0), block(1.0, 40.0, 22.0, (30.0, 0.0, 0.0)), block(26.0, 40.0, 1.0)
+    for part in (strip.solid(), base.join(web, top.moved((30.0, 0.0, 21.0)))):
+        flat = unfolded(part)
+        assert flat.area == pytest.approx(strip.flat_area(K), rel=1e-6)
+        assert sorted(bend.bend.is_up for bend in flat.bends) == [False, True]
+        assert flat.overlaps == []

@@ -164,31 +164,31 @@ def _after_gap(angles: Floats, width: float) -> float:
 
 def _loop(graph: FaceGraph, face: int, edges: list[int], frame: _Frame, curves: "CurvePoints") -> Loop | None:
     """The edges of a wire one after the other, in either direction; None if they do not close."""
-    left = {edge: _segment(graph, face, edge, frame, curves) for edge in edges}
-    scale = np.array([frame.unit_length, 1.0])
-    loop = [left.pop(edges[0])]
-    while left:
-        at = loop[-1].end
-        ends = [(edge, segment, back) for edge, segment in left.items() for back in (False, True)]
-        gaps = [np.linalg.norm(((s.end if back else s.start) - at) * scale) for _, s, back in ends]
-        edge, segment, back = ends[int(np.argmin(gaps))]
-        if min(gaps) > 10 * TOUCHING:
-            if len(loop) > 1 or _is_closed(loop[0], scale):
-                return None
-            loop[0] = loop[0].reversed()  # the other end may be the one that the rest joins
-            at = loop[0].end
-            gaps = [np.linalg.norm(((s.end if back else s.start) - at) * scale) for _, s, back in ends]
-            edge, segment, back = ends[int(np.argmin(gaps))]
-            if min(gaps) > 10 * TOUCHING:
-                return None
-        del left[edge]
-        loop.append(segment.reversed() if back else segment)
-    closes = np.linalg.norm((loop[-1].end - loop[0].start) * scale) < 10 * TOUCHING
-    return loop if closes else None
+    segments = [_segment(graph, face, edge, frame, curves) for edge in edges]
+    ends = np.array([(segment.start, segment.end) for segment in segments]) * (frame.unit_length, 1.0)
+    chain = _chain(ends, first_end=1) or _chain(ends, first_end=0)
+    if chain is None:
+        return None
+    return [segments[at].reversed() if end == 0 else segments[at] for at, end in chain]
 
 
-def _is_closed(segment: Segment, scale: Floats) -> bool:
-    return bool(np.linalg.norm((segment.end - segment.start) * scale) < TOUCHING)
+def _chain(ends: Floats, first_end: int) -> list[tuple[int, int]] | None:
+    """(which, the end that it is left by) of segments with (n, 2, 2) ends, each beginning where the last one ended.
+
+    The first is left by `first_end`; None if they do not close.
+    """
+    left = np.ones(len(ends), dtype=bool)
+    left[0], chain = False, [(0, first_end)]
+    while left.any():
+        gaps = np.linalg.norm(ends - ends[chain[-1]], axis=2)
+        gaps[~left] = np.inf
+        at, end = (int(number) for number in np.unravel_index(gaps.argmin(), gaps.shape))
+        if gaps[at, end] > 10 * TOUCHING:
+            return None
+        chain.append((at, 1 - end))
+        left[at] = False
+    closes = np.linalg.norm(ends[chain[-1]] - ends[0, 1 - first_end]) < 10 * TOUCHING
+    return chain if closes else None
 
 
 def _segment(graph: FaceGraph, face: int, edge: int, frame: _Frame, curves: "CurvePoints") -> Segment:

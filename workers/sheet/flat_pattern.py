@@ -121,7 +121,7 @@ def flat_pattern(sheet: Sheet, k_factor: KFactor) -> FlatPattern:
     bends = [
         flat for bend in sheet.bends if (flat := _flat_bend(sheet, bend, moved, bridges, k_factor, found)) is not None
     ]
-    overlaps = _overlaps(shapes, bends, thickness, {joint.faces for joint, _, _ in found.bridges})
+    overlaps = _overlaps(shapes, bends, thickness, sheet.sides)
     return FlatPattern(
         k_factor, outline, inner, formed, slits, bends, size, moved, shapes, overlaps,
         [*sheet.left, *_not_reached(sheet, found)],
@@ -238,24 +238,24 @@ def _rotation(angle: float) -> Floats:
 
 
 def _overlaps(
-    faces: dict[int, Polygon], bends: list[PatternBend], thickness: float, sharp_pairs: set[tuple[int, int]]
+    faces: dict[int, Polygon], bends: list[PatternBend], thickness: float, sides: dict[int, tuple[int, int]]
 ) -> list[Overlap]:
     """Places where faces of the pattern lie on one another, each with all faces there.
 
     Faces that meet in a sharp bend do by what they are drawn too long outside: that is no conflict.
     """
-    numbers = sorted(faces)
-    shapes: list[BaseGeometry] = [make_valid(faces[face]) for face in numbers]
-    sharp = [make_valid(bend.zone) for bend in bends if not bend.bend.faces and bend.allowance > 0]
-    shapes, numbers = [*shapes, *sharp], [*numbers, *[-1] * len(sharp)]
-    tree = STRtree(shapes)
+    sharp = [bend for bend in bends if not bend.bend.faces]
+    shapes: list[BaseGeometry] = [make_valid(shape) for shape in [*faces.values(), *(bend.zone for bend in sharp)]]
+    around = [{face} for face in faces] + [set(sides[bend.bend.edge]) for bend in sharp]
+    meeting = [set(sides[bend.bend.edge]) for bend in sharp]
     regions: list[tuple[BaseGeometry, set[int]]] = []
-    for one, two in sorted(map(tuple, tree.query(shapes, predicate="intersects").T.tolist())):
-        if one >= two or not sharp_pairs.isdisjoint({(numbers[one], numbers[two]), (numbers[two], numbers[one])}):
+    for one, two in sorted(map(tuple, STRtree(shapes).query(shapes, predicate="intersects").T.tolist())):
+        both = around[one] | around[two]
+        if one >= two or both in meeting:
             continue
         common = shapes[one].intersection(shapes[two])
         if common.area > OVERLAP * thickness**2:
-            regions.append((common, {numbers[one], numbers[two]} - {-1}))
+            regions.append((common, both))
     if not regions:
         return []
     merged = unary_union([region for region, _ in regions])

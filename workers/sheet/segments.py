@@ -47,12 +47,12 @@ class Segment:
     @property
     def is_circle(self) -> bool:
         """Whether it is a whole circle."""
-        return self.centre is not None and bool(np.linalg.norm(self.start - self.end) < TOUCHING)
+        return self.centre is not None and math.dist(self.points[0], self.points[-1]) < TOUCHING
 
     @property
     def radius(self) -> float:
         """mm; 0 of what is no arc."""
-        return 0.0 if self.centre is None else float(np.linalg.norm(self.start - self.centre))
+        return 0.0 if self.centre is None else math.dist(self.points[0], self.centre)
 
     @property
     def angle(self) -> float:
@@ -173,7 +173,9 @@ def joined(segments: list[Segment]) -> list[Loop]:
             near = np.flatnonzero(free & (np.linalg.norm(starts - loop[-1].end, axis=1) < TOUCHING))
             if not len(near):
                 break
-            at = int(max(near, key=lambda i: _turn_to_left(loop[-1], left[i])))
+            at = int(near[0])
+            if len(near) > 1:
+                at = int(max(near, key=lambda i: _turn_to_left(loop[-1], left[i])))
     return loops
 
 

@@ -79,7 +79,7 @@ def _closed_corners(part: Part, skins: Skins) -> int:
 def why_not_sheet(part: Part, skins: Skins | None) -> list[str]:
     """What rules out that the part is made of sheet; nothing if it may be."""
     if skins is None:
-        return ["no two of its faces are opposite one another at the thickness of most of it"]
+        return ["it has no flat and no open cylinder with another face behind it at the thickness of most of it"]
     against = []
     if skins.sheet_share < LEAST_SHARE:
         against.append(
