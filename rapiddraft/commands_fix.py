@@ -17,6 +17,7 @@ from rapiddraft.sandboxed import SandboxedPart, end, errors, sandboxed
 from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Process
 from server.settings import get_settings
 from workers.errors import PartError
+from workers.fixable import FIXABLE_RULES
 from workers.sandbox import SandboxError
 
 ALL_CLEARED, SOME_LEFT = 0, 1
@@ -49,13 +50,12 @@ def fix(
     An edit is kept if the solid stays valid, changes nowhere else, and is reviewed without the finding and without
     a new one. Exit status: 0 all were cleared, 1 some were not, 2 nothing could be done.
     """
-    if not (rule or finding or every):
-        end("Nothing is named that is to be fixed.", "Name a --rule, a --finding, or --all.")
+    _check_named(rule, finding, every=every)
     _check_files(part, output)
     own = str(rules or get_settings().rules_dir)
     options = {"process": process, "limits": limits, "material": material, "rules": own}
     with _workshop(part, options) as workshop:
-        tried = workshop.fix_all(lambda f: every or f["id"] == finding or (finding is None and f["rule"] == rule))
+        tried = workshop.fix_all(lambda f: every or f["id"] == finding or f["rule"] == rule)
         if finding is not None and not tried:
             end(f"{part.name}: it has no finding {finding}.", "`rapiddraft review --json` lists the ids.")
         Console().print(_table(tried) if tried else "No finding to fix.")
@@ -75,22 +75,23 @@ class _Workshop:
         self.fixed: Path | None = None  # the part with all fixes so far, once there is one
 
     def fix_all(self, is_wanted: Callable[[JsonObject], bool]) -> list[Tried]:
-        """Try every wanted finding once; those that another's edit cleared are cleared by it."""
-        review = self._job.run("workers.review:review_in_sandbox", **self._options)
-        wanted = [finding for finding in review["findings"] if is_wanted(finding)]
+        """Try every wanted finding once; those that another's edit cleared are cleared by it.
+
+        What an edit moves has another id afterwards, so what is left to try stands in the review that proved the edit.
+        """
+        present = self._job.run("workers.review:review_in_sandbox", **self._options)["findings"]
         rows: dict[str, Tried] = {}
-        for finding in wanted:
-            if finding["id"] in rows:
-                continue
+        while wanted := [finding for finding in present if is_wanted(finding) and finding["id"] not in rows]:
+            finding = wanted[0]
             outcome = self._try(finding)
             rows[finding["id"]] = Tried(finding, outcome["outcome"], outcome["edit"], outcome["reason"])
-            with_it = {other["id"]: other for other in wanted if other["id"] in outcome["cleared"]}
-            rows |= {
-                number: Tried(other, "cleared", f"as {finding['id']}", "")
-                for number, other in with_it.items()
-                if number != finding["id"]
-            }
-        return [rows[finding["id"]] for finding in wanted]
+            if outcome["outcome"] == "cleared":
+                with_it = [f for f in present if is_wanted(f) and f["id"] in outcome["cleared"] and f is not finding]
+                rows |= {f["id"]: Tried(f, "cleared", f"as {finding['id']}", "") for f in with_it}
+                present = outcome["review"]["findings"]
+                ids = {f["id"] for f in present}
+                rows = {number: row for number, row in rows.items() if row.outcome == "cleared" or number in ids}
+        return list(rows.values())
 
     def _try(self, finding: JsonObject) -> JsonObject:
         output = self._folder / f"{finding['id']}.step"
@@ -103,6 +104,7 @@ class _Workshop:
             return {"outcome": "refused", "reason": str(error), "edit": "", "cleared": []}
         if outcome["outcome"] == "cleared":
             self.fixed = output
+            self._options["process"] = outcome["review"]["process"]  # whatever `auto` would make of the edited part
         return outcome
 
 
@@ -112,11 +114,22 @@ def _workshop(part: Path, options: JsonObject) -> Iterator[_Workshop]:
         yield _Workshop(job, Path(folder), options)
 
 
+def _check_named(rule: str | None, finding: str | None, *, every: bool) -> None:
+    if [bool(rule), bool(finding), every].count(True) != 1:
+        end("It has to be said what is to be fixed, in one way.", "Name a --rule, a --finding, or --all.")
+    if rule and rule not in FIXABLE_RULES:
+        end(f"There is no edit for findings of {rule}.", f"These rules have one: {', '.join(sorted(FIXABLE_RULES))}.")
+
+
 def _check_files(part: Path, output: Path) -> None:
     if output.exists() and part.exists() and output.samefile(part):
         end(f"{output}: this is the part itself, which is never written over.", "Name another file.")
-    if not output.absolute().parent.is_dir():
-        end(f"{output.absolute().parent}: there is no such folder.", "Make it, or name a file elsewhere.")
+    folder = output.absolute().parent
+    if not folder.is_dir():
+        end(f"{folder}: there is no such folder.", "Make it, or name a file elsewhere.")
+    # Known before the work is done, not after.
+    if output.is_dir() or not os.access(folder, os.W_OK):
+        end(f"{output}: no file can be written there.", "Name a file that can be written.")
 
 
 def _hand_out(fixed: Path, output: Path) -> None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from rapiddraft import cli
 from tests.engine.reviewing import Review, findings
-from tests.parts import block, pocket
+from tests.parts import block, drill, pocket
 from workers.review import review
 from workers.sandbox import Sandbox
 
@@ -56,6 +56,19 @@ def test_one_finding_alone_and_status_0_when_it_is_cleared(fix: Fix, part: Path,
     assert sharp[0]["id"] not in {finding["id"] for finding in reviewed(tmp_path / "fixed.step")["findings"]}
 
 
+def test_what_an_edit_moves_is_fixed_as_well(fix: Fix, tmp_path: Path) -> None:
+    """Raising the floor gives the hole in it another place, and so its finding another id."""
+    solid = block(60.0, 60.0, 40.0).cut(
+        pocket(15.2, 15.2, 24.0, (30.0, 30.0, 40.0), corner=7.5), drill(6.35, 30.0, (30.0, 30.0, 20.0))
+    )
+    part, output = solid.write_step(tmp_path / "part.step"), tmp_path / "fixed.step"
+    before = findings(reviewed(part), "hole-nonstandard")
+    run = fix(part, "--all", "-o", output)
+    assert "raise the floor" in " ".join(run.output.split()), run.output
+    assert before and not findings(reviewed(output), "hole-nonstandard")
+    assert "no finding" not in run.output
+
+
 def test_nothing_is_written_where_nothing_was_fixed(fix: Fix, part: Path, tmp_path: Path) -> None:
     run = fix(part, "--rule", "pocket-deep", "-o", tmp_path / "fixed.step")
     assert run.exit_code == 0, run.output
@@ -69,7 +82,15 @@ def test_the_part_itself_is_never_written_over(fix: Fix, part: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("--finding", "nosuchid"), ("--rule", "corner-radius", "-o", "no/such/folder/x")]
+    "arguments",
+    [
+        (),
+        ("--finding", "nosuchid"),
+        ("--rule", "corner-radiuss"),
+        ("--rule", "corner-radius", "--all"),
+        ("--rule", "corner-radius", "-o", "no/such/folder/x"),
+        ("--rule", "corner-radius", "-o", "/"),
+    ],
 )
 def test_bad_input_is_status_2(fix: Fix, part: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     output = () if "-o" in arguments else ("-o", tmp_path / "fixed.step")
