@@ -18,7 +18,8 @@ LAYERS = (
     ("FORM", 5, "DASHED2"),
 )
 
-# No time and no random id in the file: equal patterns are equal files.
+# No time and no random id in the file: equal patterns are equal files. It holds for the whole process, as ezdxf has no
+# other way; nothing else uses ezdxf here.
 options.write_fixed_meta_data_for_testing = True
 
 
