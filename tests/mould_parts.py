@@ -119,10 +119,10 @@ def lettered(depth: float) -> Solid:
     return box().cut(block(20.0, 10.0, depth, (-10.0, -5.0, 0.0)))
 
 
-def bent_sheet() -> Solid:
-    """An angle of 60 x 40 and 60 x 25 that is 1.5 thick, with a small slope of 45° at one corner."""
-    angle = block(60.0, 40.0, 1.5).join(block(60.0, 1.5, 25.0))
-    return angle.cut(block(8.0, 8.0, 8.0).moved((60.0, 36.0, -4.0), UP, 45.0))
+def angle() -> Solid:
+    """An angle of 60 x 40 and 60 x 25 that is 1.5 thick, its outer edge broken at 45°: a way of its own to open along."""
+    broken = block(62.0, 1.0, 1.0).moved((-1.0, 0.0, -math.sqrt(0.5)), (1.0, 0.0, 0.0), 45.0)
+    return block(60.0, 40.0, 1.5).join(block(60.0, 1.5, 25.0)).cut(broken)
 
 
 def heaped(size: float) -> Solid:

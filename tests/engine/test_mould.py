@@ -186,6 +186,13 @@ def test_no_side_action_gets_out_of_a_groove_around_the_inside() -> None:
     assert [u["action"] for u in result["facts"]["mould_undercuts"]["where"]["undercuts"]] == ["none"]
 
 
+def test_the_ball_grows_to_the_widest_place_of_a_thick_ledge() -> None:
+    """It touches the outer wall, and both edges where the ledge leaves the inner one, which leans as that does."""
+    wall, half = mould.WALL, 3.0 / 2 / math.cos(math.radians(mould.DRAFT))
+    found = only(moulded(mould.snap_fit(2.0, thick=3.0)), "wall-uniformity")
+    assert found["measured"]["value"] == pytest.approx((half**2 + wall**2) / wall**2, abs=1e-4)
+
+
 def test_where_even_walls_meet_at_sharp_edges_is_no_thick_spot() -> None:
     result = moulded(mould.sharp_tray())
     assert rules_of(result) == {"draft", "corner-sharp"}
@@ -240,7 +247,7 @@ def test_the_corners_of_lettering_may_be_sharp(depth: float, reported: bool) -> 
 
 
 def test_the_mould_opens_along_what_most_of_the_part_lies_straight_to() -> None:
-    pull = moulded(mould.bent_sheet())["facts"]["pull_direction"]["value"]
+    pull = moulded(mould.angle())["facts"]["pull_direction"]["value"]
     assert sorted(map(abs, pull)) == pytest.approx([0.0, 0.0, 1.0], abs=1e-6)
 
 
