@@ -120,7 +120,7 @@ def lettered(depth: float) -> Solid:
 
 
 def angle() -> Solid:
-    """An angle of 60 x 40 and 60 x 25 that is 1.5 thick, its outer edge broken at 45°: a way of its own to open along."""
+    """An angle of 60 x 40 and 60 x 25, 1.5 thick, its outer edge broken at 45°: a way of its own to open along."""
     broken = block(62.0, 1.0, 1.0).moved((-1.0, 0.0, -math.sqrt(0.5)), (1.0, 0.0, 0.0), 45.0)
     return block(60.0, 40.0, 1.5).join(block(60.0, 1.5, 25.0)).cut(broken)
 
