@@ -10,7 +10,8 @@ from workers.cad.edit.errors import EditError
 from workers.cad.part import Bend, Floats, Surface
 from workers.fixes.candidate import ADDS, Box, Candidate
 from workers.fixes.depressions import common_radius, edges_near, is_upright, new_edges, raised, rounded_in_turn
-from workers.fixes.registry import NoEditError, recipe
+from workers.fixes.details import without_small
+from workers.fixes.registry import NoEditError, one_after_the_other, recipe
 from workers.fixes.situation import JsonObject, Situation, direction_of
 
 RULE = "corner-radius"
@@ -40,7 +41,7 @@ def corner_radius(situation: Situation, finding: JsonObject) -> Iterator[Candida
         for radius in (largest, *_stock_radius(situation, largest), largest * LONGER):
             if not _leaves_others(situation, home, alike, radius):
                 yield _rounder(situation, alike, home, radius)
-    yield from _shallower(situation, alike, home, factor)
+    yield from one_after_the_other(_shallower(situation, alike, home, factor), without_small(situation, home))
 
 
 def _leaves_others(situation: Situation, home: JsonObject | None, corners: list[JsonObject], radius: float) -> bool:

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from workers.cad.edit.body import Body
 from workers.cad.part import Curve, Floats, Surface
 from workers.fixes.candidate import Box
+from workers.fixes.surfaces import same_surface
 
 WITHIN_MM = 2e-3
 RELATIVE_AREA = 1e-5
@@ -16,12 +17,29 @@ def changed_elsewhere(before: Body, after: Body, region: Box) -> str | None:
     """What changed outside of `region`, or None: every face and edge that lies outside must be there, alike."""
     for one, other, what in ((before, after, "gone"), (after, before, "new")):
         faces = _unmatched(_face_rows(one), _face_rows(other), _outside(one, region))
-        if faces:
+        if any(not _only_divided(one, face, other) for face in faces):
             return f"{len(faces)} faces outside of the edit are {what} or changed"
         edges = _unmatched(_edge_rows(one), _edge_rows(other), _edges_outside(one, region))
-        if any(not _lies_on_edges(one, edge, other) for edge in edges):
+        if any(not _divides_a_surface(one, edge) and not _lies_on_edges(one, edge, other) for edge in edges):
             return f"{len(edges)} edges outside of the edit are {what} or changed"
     return None
+
+
+def _only_divided(one: Body, face: int, other: Body) -> bool:
+    """Whether all that lies on the surface of a face is there alike in another solid, in other shares."""
+    surfaces = [np.flatnonzero(same_surface(body, one, face)) for body in (one, other)]
+    if not len(surfaces[1]):
+        return False
+    areas = [float(body.areas[faces].sum()) for body, faces in zip((one, other), surfaces, strict=True)]
+    boxes = [np.array(body.box_of_faces(faces.tolist())) for body, faces in zip((one, other), surfaces, strict=True)]
+    same_area = abs(areas[0] - areas[1]) < max(areas[0] * RELATIVE_AREA, WITHIN_MM)
+    return bool(same_area and np.all(np.abs(boxes[0] - boxes[1]) < WITHIN_MM))
+
+
+def _divides_a_surface(body: Body, edge: int) -> bool:
+    """Whether both faces at an edge lie on one surface: a division, that says nothing of the shape."""
+    left, right = map(int, body.edges.faces[edge])
+    return left == right or (min(left, right) >= 0 and bool(same_surface(body, body, left)[right]))
 
 
 def face_boxes(body: Body) -> tuple[Floats, Floats]:

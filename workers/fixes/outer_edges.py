@@ -7,10 +7,10 @@ from workers.cad.edit.body import Body
 from workers.cad.edit.errors import EditError
 from workers.cad.part import Bend
 from workers.fixes.candidate import EITHER, Box, Candidate
-from workers.fixes.comparison import same_surface
 from workers.fixes.depressions import new_edges
 from workers.fixes.registry import recipe
 from workers.fixes.situation import JsonObject, Situation
+from workers.fixes.surfaces import same_surface
 
 SAME_RADIUS_MM = 1e-3
 

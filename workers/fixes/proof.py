@@ -69,7 +69,7 @@ class _Proven:
 def try_fix(
     situation: Situation, finding: JsonObject, output: Path, review_again: ReviewAgain, *, together: bool = False
 ) -> Outcome:
-    """Try the bounded edits of a finding, the least first, until one is proven; its STEP is written to `output`.
+    """Try the bounded edits of a finding, the least first, until one is proven; only then is a file at `output`.
 
     `review_again` reviews a STEP file with the configuration of the first review. With `together`, edits that are for
     further findings as well (all corners of a pocket) go first.
@@ -80,17 +80,21 @@ def try_fix(
         return Outcome(NO_EDIT, *names, reason=f"no bounded edit clears a finding of {finding['rule']}")
     attempts: list[Attempt] = []
     no_edit = ""
+    half = output.with_name(f".half-{output.name}")
     try:
         for candidate in _candidates(recipe(situation, finding), together):
             try:
-                proven = _proven(situation, finding, candidate, output, review_again)
+                proven = _proven(situation, finding, candidate, half, review_again)
             except (EditError, PartError) as error:
                 attempts.append(Attempt(candidate.words, str(error)))
                 continue
+            half.replace(output)
             attempts.append(Attempt(candidate.words, ""))
             return _cleared(situation, names, candidate, proven, attempts, output)
     except (NoEditError, EditError) as error:
         no_edit = str(error)
+    finally:
+        half.unlink(missing_ok=True)
     if not attempts:
         return Outcome(NO_EDIT, *names, reason=no_edit or "no bounded edit was found for this place")
     return Outcome(REFUSED, *names, reason=attempts[-1].refused, attempts=attempts, volume_before=situation.body.volume)

@@ -22,3 +22,18 @@ def recipe(*rules: str) -> Callable[[Recipe], Recipe]:
         return function
 
     return register
+
+
+def one_after_the_other(*proposals: Iterator[Candidate]) -> Iterator[Candidate]:
+    """What any of them proposes. Raises the first one's NoEditError if it has one and none proposes anything."""
+    why: NoEditError | None = None
+    proposed = False
+    for proposal in proposals:
+        try:
+            for candidate in proposal:
+                proposed = True
+                yield candidate
+        except NoEditError as error:
+            why = why or error
+    if why is not None and not proposed:
+        raise why
