@@ -138,10 +138,10 @@ def test_one_hole_that_was_made_wider_is_all_that_shows(moved: bool) -> None:
 
 
 def test_a_hole_that_was_moved_is_told_by_how_far() -> None:
-    hole = [drill(5.0, 40.0, (x, 40.0, 20.0), point=False) for x in (40.0, 42.5)]
+    hole = [drill(5.0, 40.0, (x, 40.0, 20.0), point=False) for x in (28.0, 53.0)]
     result = compare(of("plate", plate(hole[0])), of("plate", plate(hole[1])))
     (moved,) = result["features"]["moved"]
-    assert (moved["type"], moved["by"]) == ("through_hole", 2.5)
+    assert (moved["type"], moved["by"]) == ("through_hole", 25.0)
     assert [result["features"][name] for name in ("added", "removed", "changed")] == [[], [], []]
 
 
