@@ -7,6 +7,7 @@ FIXABLE_RULES = frozenset(
         "boss-high",
         "corner-radii-mixed",
         "corner-radius",
+        "draft",
         "edge-external-fillet",
         "floor-fillet-inconsistent",
         "floor-fillet-nonstandard",
@@ -16,6 +17,8 @@ FIXABLE_RULES = frozenset(
         "hole-nonstandard",
         "hole-small",
         "pocket-deep",
+        "pocket-narrow-region",
+        "text-small",
         "wall-slender",
         "wall-thin",
     }
