@@ -18,6 +18,9 @@ NEAR_SHARE = 2e-5  # … of the part's diagonal: reviews give directions to six 
 SAME_SIZE = 1e-3  # relative, of sizes of features
 SAME_SIDES = 1e-3  # relative, of the sides of boxes and of moments that may be exchanged
 SCALED = 1e-3  # relative: a box that is larger by less is the same size
+# A symmetric part may lie a little better turned over, which nobody did: unless all then lies as it was, so much more
+# has to.
+WORTH_MOVING = 0.15
 ANCHORS = 4  # rarest features that are laid onto each other, where boxes and inertia leave the part free to turn
 PARTNERS = 2  # of each, that are off its axis
 MOST_ALIKE = 12  # of one anchor in the later version, that are tried
@@ -103,11 +106,13 @@ def align(earlier: Review, later: Review) -> Alignment:
     frame = _Frame(earlier, later)
     diagonal = float(np.linalg.norm(_sides(later)))
     scorer = _Scorer(before, after, NEAR_MM + NEAR_SHARE * diagonal, frame)
-    best = scorer.scored(Motion(np.eye(3), np.zeros(3)))
+    as_it_is = best = scorer.scored(Motion(np.eye(3), np.zeros(3)))
     for motion in frame.motions(before, after):
         if scorer.is_whole(best):
             break
         best = max(best, scorer.scored(motion), key=lambda scored: (round(scored[0], 6), not scored[1].is_mirror))
+    if not scorer.is_whole(best) and best[0] < as_it_is[0] + WORTH_MOVING:
+        best = as_it_is
     share, motion = best
     return Alignment(_kind(motion), motion, share, scorer.near)
 
