@@ -5,6 +5,7 @@ import math
 import re
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -90,6 +91,8 @@ def test_the_flat_pattern_in_the_pdf_has_its_bends_where_they_are(a_zed: Drawn) 
         if isinstance(shape, Group)
     ]
     assert sorted(labels) == ["down 90°", "up 90°"]
+    turns = [shape.transform for shape in drawn.contents if isinstance(shape, Group)]
+    assert [turn[:2] for turn in turns] == [pytest.approx((0.0, -1.0), abs=1e-6)] * 2  # read from above, as its line
     assert pdf(report_of(a_zed)).startswith(b"%PDF")
 
 
@@ -208,6 +211,13 @@ def test_a_part_stands_as_it_is_built(tmp_path: Path, up: tuple[float, float, fl
     plate = (np.abs(seen - [0xE3, 0xE8, 0xEE]).max(axis=-1) < 3).sum(axis=1)
     assert plate.sum() > 2000
     assert np.flatnonzero(plate)[-1] > rows[-1]
+    # It does not shine through.
+    with mock.patch.object(making, "_PLATE", "#ffffff"), mock.patch.object(making, "_PLATE_BORDER", "#ffffff"):
+        alone = pixels(standing(part.scene, list(up)))
+    inside = alone.max(axis=-1) < 200
+    assert inside.sum() > 3000
+    differs = np.abs(seen[inside] - alone[inside]).max(axis=-1) > 0
+    assert differs.mean() < 0.05  # those at its border, which are of both
 
 
 def test_the_build_orientation_is_told_and_shown(tmp_path: Path) -> None:
@@ -257,6 +267,16 @@ def test_what_auto_chose_from_is_told_once_for_parts_that_are_alike() -> None:
 
 def further_of(review: dict[str, Any]) -> list[Further]:
     return further(review, None, lambda: None)  # type: ignore[arg-type] # nothing is drawn of it
+
+
+# -- material --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("process", "said"), [("cnc_milling", "not given; limits for metal are assumed"), ("sls", "not given")]
+)
+def test_a_family_is_assumed_where_limits_depend_on_it(a_zed: Drawn, process: str, said: str) -> None:
+    assert dict(report_of(a_zed, process=process).head)["Material"] == said
 
 
 # -- facts -----------------------------------------------------------------------------------------------

@@ -171,3 +171,9 @@ def _reddish(picture: Any) -> int:  # noqa: ANN401 - Picture
 
 def test_a_painter_needs_no_findings(a_bracket: Drawn) -> None:
     assert Painter(a_bracket.scene).all_of([]).width == WIDTH
+
+
+def test_faces_and_edges_beyond_the_mesh_are_not_drawn(a_bracket: Drawn) -> None:
+    finding = a_bracket.review["findings"][0] | {"faces": [10**6], "edges": [10**7]}
+    assert coloured(a_bracket.painter.cover([finding]), finding["severity"]) == 0
+    assert a_bracket.painter.one(finding).width > 0

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from server.ids import new_id
 from server.services import Services
 from server.stores.dfm_review_jobs import JobState
-from tests.server.conftest import step, working
+from tests.server.conftest import step, wait_until, working
 from workers.file_broker import QueueDiskFullError
 from workers.job_kinds import JOB_KINDS
 from workers.report import REPORT_VERSION
@@ -201,6 +201,32 @@ def test_a_part_that_cannot_be_drawn_says_why_each_time(client: TestClient, serv
         answer = report(client, model_id, run_id, kind)
         assert (answer.status_code, answer.json()["code"]) == (422, "no_solid")
     assert len(services.jobs.list(limit=10).items) == 1
+
+
+def test_a_report_whose_job_was_cancelled_is_asked_for_again(
+    client: TestClient, services: Services, model_id: str, run_id: str
+) -> None:
+    first = report(client, model_id, run_id, "pdf", Prefer="respond-async").json()["id"]
+    assert client.post(f"/api/jobs/{first}/cancel").status_code < 300
+    assert services.jobs.get(first).state is JobState.CANCELLED
+    again = report(client, model_id, run_id, "pdf", Prefer="respond-async")
+    assert again.status_code == 202
+    assert again.json()["id"] != first
+
+
+def test_a_report_on_a_model_that_was_removed_meanwhile_is_none(
+    client: TestClient, services: Services, sandbox: Sandbox, model_id: str, run_id: str
+) -> None:
+    job_id = report(client, model_id, run_id, "html", Prefer="respond-async").json()["id"]
+    assert client.delete(f"/api/models/{model_id}").status_code == 204
+    target = replace(JOB_KINDS["report"], target="tests.server.targets:report")
+    with mock.patch.dict(JOB_KINDS, {"report": target}), working(services, sandbox):
+        wait_until(lambda: services.jobs.get(job_id).state is JobState.FAILED)
+    error = services.jobs.get(job_id).error
+    assert error is not None and error.code == "model_removed"
+    answer = report(client, model_id, run_id, "html")
+    assert (answer.status_code, answer.json()["code"]) == (404, "model_not_found")
+    assert not services.data.model(model_id).exists()
 
 
 def test_a_report_that_could_not_be_queued_is_asked_for_again(

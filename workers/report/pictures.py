@@ -81,7 +81,8 @@ class Painter:
         faces = finding["faces"]
         towards, share = best_direction(self.scene, self._samples([finding]), normal)
         shot, view = self._overview(towards)
-        hidden = share < _HIDDEN and bool(faces)
+        # A face that is too thin to have triangles shows through nothing.
+        hidden = share < _HIDDEN and bool(np.isin(faces, self.scene.mesh.face).any())
         note = "It is inside of the part, or behind other faces, and shown through them." if hidden else ""
         close = self._close_up(view, finding, point)
         if close is None:
