@@ -35,15 +35,6 @@ app = typer.Typer(
 )
 app.add_typer(commands_jobs.app, name="jobs")
 app.add_typer(commands_token.app, name="token")
-app.command()(commands_report.report)
-app.command()(commands_compare.compare)
-app.command("flat-pattern")(commands_flat_pattern.flat_pattern)
-app.command()(commands_fix.fix)
-app.command()(commands_verify.verify)
-app.command()(commands_doctor.doctor)
-app.command()(commands_backup.backup)
-app.command()(commands_backup.restore)
-app.command()(commands_prune.prune)
 
 
 class FailOn(StrEnum):
@@ -78,7 +69,7 @@ def review(
     Exit status: 0 reviewed, 1 findings at or above --fail-on, 2 could not review.
     """
     try:
-        processes = joined(process.split(","))
+        processes = joined(name.strip() for name in process.split(","))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--process") from error
     with sandboxed(part) as in_sandbox:
@@ -90,6 +81,18 @@ def review(
 
         Console().print(review_table(result))
     raise typer.Exit(1 if _fails(result, fail_on) else 0)
+
+
+# After the review, so that the help begins with it.
+app.command()(commands_report.report)
+app.command()(commands_compare.compare)
+app.command("flat-pattern")(commands_flat_pattern.flat_pattern)
+app.command()(commands_fix.fix)
+app.command()(commands_verify.verify)
+app.command()(commands_doctor.doctor)
+app.command()(commands_backup.backup)
+app.command()(commands_backup.restore)
+app.command()(commands_prune.prune)
 
 
 def _fails(result: dict[str, Any], fail_on: FailOn) -> bool:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 from starlette.concurrency import run_in_threadpool
 
 from server.api.body import Body
@@ -48,9 +48,12 @@ router = APIRouter(
 class ReviewRequest(Body):
     """How to review the part. May be left out."""
 
-    process: Process | list[Comparable] = Field(
+    # Told apart beforehand, so that what is wrong is said of the one that was meant.
+    process: Annotated[
+        Annotated[Process, Tag("one")] | Annotated[list[Comparable], Field(min_length=1), Tag("several")],
+        Discriminator(lambda asked: "several" if isinstance(asked, list) else "one"),
+    ] = Field(
         DEFAULT_PROCESS,
-        min_length=1,
         description="One process, `auto` for the one that suits the part best, or a list of those to compare: the "
         "review is then for the best of them, and has a `comparison`.",
         examples=["auto", ["cnc_milling", "fdm"]],

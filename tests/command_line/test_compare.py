@@ -6,6 +6,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+import trimesh
 from typer.testing import CliRunner, Result
 
 from rapiddraft import cli
@@ -54,3 +55,13 @@ def test_several_processes_are_compared_in_a_table(run: Run, versions: tuple[Pat
     assert "Best: cnc_milling suits its shape best" in result.output
     refused = run("review", versions[0], "--process", "fdm,auto")
     assert refused.exit_code == 2
+
+
+def test_a_mesh_is_unchanged_beside_itself(run: Run, tmp_path: Path) -> None:
+    mesh = tmp_path / "plate.stl"
+    trimesh.creation.box((20.0, 10.0, 0.4)).export(mesh)
+    result = run("compare", mesh, mesh, "--json")
+    assert result.exit_code == 0
+    compared = json.loads(result.stdout)
+    assert compared["unchanged"]
+    assert compared["findings"]["same"]

@@ -27,7 +27,7 @@ def kept(services: Services, model_id: str, findings: list[dict[str, Any]], proc
     review = {
         "schema": "rapiddraft.review/1",
         "engine": {"rules_digest": "1"},
-        "part": {"name": "a.step"},
+        "part": {"name": "a.step", "format": "STEP"},
         "process": process,
         "limits": "default",
         "facts": {"bounding_box": box},

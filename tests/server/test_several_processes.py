@@ -36,7 +36,7 @@ def test_what_there_is_not_is_refused(client: TestClient, model_id: str, process
 
 def test_openapi_tells_of_it(client: TestClient) -> None:
     schemas = client.get("/openapi.json").json()["components"]["schemas"]
-    kinds = schemas["ReviewRequest"]["properties"]["process"]["anyOf"]
+    kinds = schemas["ReviewRequest"]["properties"]["process"]["oneOf"]
     assert {kind.get("type") for kind in kinds} == {"string", "array"}
     assert "ruled_out" in schemas["ComparedProcess"]["properties"]
 
