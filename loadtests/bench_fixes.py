@@ -24,7 +24,7 @@ from rich.table import Table
 
 from server.settings import get_settings
 from workers.errors import PartError
-from workers.sandbox import Limits, Sandbox, SandboxError
+from workers.sandbox import ChildStarved, Limits, Sandbox, SandboxError
 
 SUFFIXES = (".stp", ".step")
 SUB_FOLDERS = ("milled", "labelled")
@@ -124,6 +124,8 @@ class _Bench:
         started = time.monotonic()
         try:
             outcome = self._sandbox.run("workers.fixes.sandboxed:candidate_in_sandbox", payload, self._limits)
+        except ChildStarved:
+            return None  # the machine was too busy to say anything of the fix
         except (PartError, SandboxError) as error:
             return row | {"outcome": "refused", "reason": type(error).__name__, "attempts": [str(error)]}
         kept = {name: outcome[name] for name in ("outcome", "reason", "edit", "attempts")}

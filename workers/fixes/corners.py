@@ -1,6 +1,7 @@
 """Upright internal corners: a larger radius, alone or with the pocket's others, or a floor less deep."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,8 +9,8 @@ from workers.cad.edit.blends import rounded, without_faces
 from workers.cad.edit.body import SAME_MM, Body
 from workers.cad.edit.errors import EditError
 from workers.cad.part import Bend, Floats, Surface
-from workers.fixes.candidate import ADDS, Box, Candidate
-from workers.fixes.depressions import common_radius, edges_near, is_upright, new_edges, raised, rounded_in_turn
+from workers.fixes.candidate import ADDS, EITHER, Box, Candidate
+from workers.fixes.depressions import common_radius, edges_near, edges_under, is_upright, raised, rounded_in_turn
 from workers.fixes.details import without_small
 from workers.fixes.registry import NoEditError, one_after_the_other, recipe
 from workers.fixes.situation import JsonObject, Situation, direction_of
@@ -40,8 +41,36 @@ def corner_radius(situation: Situation, finding: JsonObject) -> Iterator[Candida
     if len(alike) > 1 and largest <= _room(situation, alike) * 1.0001:
         for radius in (largest, *_stock_radius(situation, largest), largest * LONGER):
             if not _leaves_others(situation, home, alike, radius):
-                yield _rounder(situation, alike, home, radius)
+                yield from _with_own_or_stock_foot(situation, alike, home, radius)
     yield from one_after_the_other(_shallower(situation, alike, home, factor), without_small(situation, home))
+
+
+def _with_own_or_stock_foot(
+    situation: Situation, corners: list[JsonObject], home: JsonObject | None, radius: float
+) -> Iterator[Candidate]:
+    """The corners rounded; the fillets at their foot as large as they are, or as those of the largest stock cutter."""
+    yield _rounder(situation, corners, home, radius)
+    if home is None or not situation.foot_of(home):
+        return
+    now = min(fillet["size"]["radius"] for fillet in situation.fillets_in(home, "floor_fillet"))
+    sizes = [size[0] for size in situation.standard_sizes("floor-fillet-nonstandard") if len(size) == 1]
+    for smaller in sorted((size for size in sizes if size < now - SAME_RADIUS_MM), reverse=True)[:1]:
+        yield _with_stock_foot(situation, _rounder(situation, corners, home, radius), corners, home, smaller)
+
+
+def _with_stock_foot(
+    situation: Situation, rounder: Candidate, corners: list[JsonObject], home: JsonObject, foot: float
+) -> Candidate:
+    radius = rounder.figures["radius_to"]
+    return replace(
+        rounder,
+        words=f"{rounder.words}, and make the fillets at its foot R{foot:.2f} mm",
+        figures=rounder.figures | {"foot_radius_to": foot},
+        make=lambda start: _with_corners(start, situation, corners, home, radius, foot),
+        region=Box(*situation.body.box_of_faces(home["faces"])).grown(radius),
+        sense=EITHER,
+        volume_change=None,
+    )
 
 
 def _leaves_others(situation: Situation, home: JsonObject | None, corners: list[JsonObject], radius: float) -> bool:
@@ -123,22 +152,31 @@ def _ends_squarely(body: Body, corner: JsonObject) -> bool:
 
 
 def _with_corners(
-    start: Body, situation: Situation, corners: list[JsonObject], home: JsonObject | None, radius: float
+    start: Body,
+    situation: Situation,
+    corners: list[JsonObject],
+    home: JsonObject | None,
+    radius: float,
+    foot: float | None = None,
 ) -> Body:
-    """`start` with each corner rounded by `radius`, fillets at its foot taken off before and made anew after."""
+    """`start` with each corner rounded by `radius`, fillets at its foot taken off before and made anew after.
+
+    They get the radius `foot`, or else their own.
+    """
     sharp = [edge for corner in corners if not _is_round(corner) for edge in corner["edges"]]
     rounds = [face for corner in corners if _is_round(corner) for face in _own_faces(situation, corner)]
     feet = _feet(situation, start, home, rounds, sharp)
     if not rounds and not feet:
         return rounded(start, sharp, radius)
     bare = without_faces(start, sorted({*rounds, *feet}))
-    direction = _direction(situation, corners[0], home)
-    made = new_edges(start, bare, Box(*start.box_of_faces([*rounds, *feet])).grown(2 * radius), Bend.CONCAVE)
-    upright = [edge for edge in made if is_upright(bare, edge, direction)] if rounds else []
+    directions = [_direction(situation, corner, home) for corner in corners]
+    box = Box(*start.box_of_faces([*rounds, *feet])).grown(2 * radius)
+    made = edges_under(start, bare, [*rounds, *feet], box)
+    upright = [edge for edge in made if any(is_upright(bare, edge, d) for d in directions)] if rounds else []
     upright += [edge for old in sharp for edge in edges_near(bare, start.edges.middle[old])]
     if not upright:
         raise EditError("its walls do not meet in an edge where the fillet is taken off")
-    foot_radius = _foot_radius(situation, home, feet)
+    foot_radius = (foot if feet else None) or _foot_radius(situation, home, feet)
     radii = dict.fromkeys(upright, radius)
     if foot_radius:
         radii |= {edge: foot_radius for edge in made if edge not in radii}

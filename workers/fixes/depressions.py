@@ -11,6 +11,7 @@ from workers.cad.edit.errors import EditError
 from workers.cad.edit.tools import prism_of
 from workers.cad.part import Bend, Curve, Floats, Surface
 from workers.fixes.candidate import Box
+from workers.fixes.surfaces import same_surface
 
 UPRIGHT = 0.996
 # Nearer than cutters are made to: a free-form fillet is only measured.
@@ -32,6 +33,18 @@ def edges_in(body: Body, box: Box, bend: Bend) -> list[int]:
 def new_edges(before: Body, after: Body, box: Box, bend: Bend) -> list[int]:
     """The sharp edges in `box` that were not there before."""
     return [edge for edge in edges_in(after, box, bend) if not _was_there(before, after, edge)]
+
+
+def edges_under(before: Body, after: Body, removed: Iterable[int], box: Box) -> list[int]:
+    """The concave edges that came in place of removed fillets: new ones, between what stood beside the fillets."""
+    gone = set(removed)
+    beside = sorted({other for face in gone for _edge, other in before.neighbours(face)} - gone)
+
+    def stood_beside(face: int) -> bool:
+        return bool(same_surface(before, after, face)[beside].any())
+
+    made = new_edges(before, after, box, Bend.CONCAVE)
+    return [edge for edge in made if all(stood_beside(int(face)) for face in after.edges.faces[edge])]
 
 
 def _was_there(before: Body, after: Body, edge: int) -> bool:
@@ -68,7 +81,7 @@ def refilleted(body: Body, faces: list[int], box: Box, radius_of: Callable[[Body
     Upright edges first, so that those of the foot run on around the corners.
     """
     bare = without_faces(body, faces)
-    edges = new_edges(body, bare, box, Bend.CONCAVE)
+    edges = edges_under(body, bare, faces, box)
     radii = {edge: radius for edge in edges if (radius := radius_of(bare, edge)) is not None}
     if not radii:
         raise EditError("its neighbours do not meet in an edge where it is taken off")

@@ -77,7 +77,8 @@ def _edge_rows(body: Body) -> Floats:
 def _lies_on_edges(body: Body, edge: int, other: Body) -> bool:
     """Whether an edge lies on others, that were only divided or joined otherwise."""
     points = (body.edges.start[edge], body.edges.middle[edge], body.edges.end[edge])
-    return all(_gap_to_edges(other, point) < WITHIN_MM for point in points)
+    off = [point for point in points if _gap_to_edges(other, point) >= WITHIN_MM]
+    return all(other.gap_to_curves(point) < WITHIN_MM for point in off)
 
 
 def _gap_to_edges(body: Body, point: Floats) -> float:

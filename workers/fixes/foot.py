@@ -11,6 +11,7 @@ from workers.fixes.situation import JsonObject, Situation
 
 FILLETS = ("floor_fillet", "concave_fillet")
 SAME_RADIUS_MM = 1e-3
+ABOUT_SAME_MM = 0.01  # a free-form fillet is only measured
 
 
 @recipe("floor-fillet-nonstandard", "floor-fillet-inconsistent")
@@ -54,7 +55,7 @@ def floor_over_corner(situation: Situation, finding: JsonObject) -> Iterator[Can
     if home is None:
         raise NoEditError("the fillets belong to no pocket")
     corner = min(fillet["size"]["radius"] for fillet in situation.fillets_in(home, "concave_fillet"))
-    over = [f for f in situation.fillets_in(home, "floor_fillet") if f["size"]["radius"] >= corner - SAME_RADIUS_MM]
+    over = [f for f in situation.fillets_in(home, "floor_fillet") if f["size"]["radius"] >= corner - ABOUT_SAME_MM]
     if not over:
         raise NoEditError("no fillet at the foot is as large as the corner's")
     now = max(f["size"]["radius"] for f in over)

@@ -105,6 +105,18 @@ class Body:
         """((3,), (3,)) corners of the box around the borders of some faces, mm."""
         return self.box_of_edges(sorted({edge for face in faces for edge in self.edges_of_face[face]}))
 
+    def gap_to_curves(self, place: Floats) -> float:
+        """mm from `place` to the nearest edge that is neither a line nor an arc, infinite if there is none."""
+        vertex = module("BRepBuilderAPI").BRepBuilderAPI_MakeVertex(module("gp").gp_Pnt(*place.tolist())).Vertex()
+        measure = module("BRepExtrema").BRepExtrema_DistShapeShape
+        edges = self.edges
+        known = np.stack([edges.start, edges.middle, edges.end])
+        # No point of a curve is farther than half of its length from all of these.
+        near = np.linalg.norm(known - place, axis=2).min(axis=0) < edges.length / 2 + 1.0
+        curves = np.flatnonzero(near & (edges.kind == Curve.OTHER) & (edges.length > SAME_MM))
+        gaps = (measure(vertex, self.edge_shapes[curve]) for curve in curves.tolist())
+        return min((float(gap.Value()) for gap in gaps if gap.IsDone()), default=float("inf"))
+
     def neighbours(self, face: int) -> list[tuple[int, int]]:
         """(edge, other face) around `face`, seams and open borders left out."""
         pairs = [(edge, self.edges.faces[edge]) for edge in self.edges_of_face[face]]
