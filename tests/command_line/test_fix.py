@@ -6,8 +6,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from rapiddraft import cli
 from tests.engine.reviewing import Review, findings
