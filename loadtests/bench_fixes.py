@@ -87,7 +87,7 @@ class _Bench:
         findings = [pair for part in parts for pair in self._findings(part, rules)]
         todo = [pair for pair in findings if (pair[0].name, pair[1]["id"]) not in self.outcomes]
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for number, row in enumerate(pool.map(lambda pair: self._try(*pair, end), todo)):
+            for number, row in enumerate(pool.map(lambda pair: self._try(pair[0], pair[1], end), todo)):
                 if row is None:
                     continue
                 self._keep(row)

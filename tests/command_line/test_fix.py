@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from rapiddraft import cli
 from tests.engine.reviewing import Review, findings
 from tests.parts import block, drill, pocket
 from workers.review import review
-from workers.sandbox import Sandbox
+from workers.sandbox import ChildCrashed, ChildTimedOut, Sandbox, SandboxError
 
 Fix = Callable[..., Result]
 
@@ -67,6 +67,31 @@ def test_what_an_edit_moves_is_fixed_as_well(fix: Fix, tmp_path: Path) -> None:
     assert "raise the floor" in " ".join(run.output.split()), run.output
     assert before and not findings(reviewed(output), "hole-nonstandard")
     assert "no finding" not in run.output
+
+
+@pytest.mark.parametrize(
+    "error", [ChildCrashed("the kernel crashed", "edit"), ChildTimedOut("it took too long", "edit")]
+)
+def test_a_child_that_is_lost_costs_its_finding_only(fix: Fix, part: Path, tmp_path: Path, error: SandboxError) -> None:
+    """Each attempt but the second ends without a result."""
+    run_as_ever, attempts = Sandbox.run, []
+
+    def run_or_fail(self: Sandbox, target: str, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401
+        if target.endswith("candidate_in_sandbox"):
+            attempts.append(target)
+            if len(attempts) != 2:
+                raise error
+        return run_as_ever(self, target, *arguments, **named)
+
+    with mock.patch.object(Sandbox, "run", run_or_fail):
+        run = fix(part, "--rule", "corner-radius", "-o", tmp_path / "fixed.step")
+    assert run.exit_code == 1, run.output
+    assert str(error).split()[-1] in run.output
+    cleared = len(findings(reviewed(part), "corner-radius")) - len(
+        findings(reviewed(tmp_path / "fixed.step"), "corner-radius")
+    )
+    assert cleared == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["fixed.step"]
 
 
 def test_nothing_is_written_where_nothing_was_fixed(fix: Fix, part: Path, tmp_path: Path) -> None:

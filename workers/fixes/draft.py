@@ -20,7 +20,7 @@ def leant(situation: Situation, finding: JsonObject) -> Iterator[Candidate]:
     """Lean the walls of the finding so that they come off along the pull.
 
     The review does not say which half forms them, so both are tried: what is leant the wrong way is not proven.
-    First about their deep end, which takes material off a core and adds to a cavity; then about the other.
+    First about the end where that takes material off, then about the other, where it adds some.
     """
     pull = situation.review["facts"].get("pull_direction", {}).get("value")
     if pull is None or finding.get("change") is None:
@@ -47,9 +47,9 @@ def _about(
         return drafted(start, faces, direction, height, angle)
 
     reach = depth * math.tan(math.radians(angle - min(now, 0.0)))
-    kept = "narrow" if sense == REMOVES else "wide"
+    how = "taking material off" if sense == REMOVES else "adding material"
     return Candidate(
-        words=f"lean {len(faces)} walls from {now:.2f}° to {angle:.2f}°, their {kept} end made so by the draft",
+        words=f"lean {len(faces)} walls from {now:.2f}° to {angle:.2f}°, {how}",
         figures={"draft_from": now, "draft_to": angle, "walls": float(len(faces))},
         make=make,
         region=Box(*situation.body.box_of_faces(faces)).grown(2 * reach + 0.01),
