@@ -14,11 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fix_parts import Tried, change_of, tried
-from tests.parts import Solid, block, cylinder, drill, pocket
+from tests.parts import Solid, block, cylinder, drill, pocket, sphere
 from workers.cad.edit.blends import without_faces
 from workers.cad.edit.body import Body, body_of, read_body
 from workers.cad.edit.booleans import cut
 from workers.cad.edit.errors import EditError
+from workers.cad.part import Surface
 from workers.fixes.candidate import ADDS, EITHER, REMOVES, Box, Candidate
 from workers.fixes.comparison import compare
 from workers.fixes.elsewhere import changed_elsewhere
@@ -69,6 +70,22 @@ def test_a_face_that_is_only_divided_otherwise_is_no_change() -> None:
     assert len(body(divided).faces.kind) == len(body(whole).faces.kind) + 1
     assert changed_elsewhere(body(divided), body(whole), CORNER) is None
     assert changed_elsewhere(body(whole), body(divided), CORNER) is None
+
+
+def test_a_face_between_the_same_edges_that_bulges_is_seen() -> None:
+    """Flat and domed, the end of the stud has one and the same edge."""
+    stud = cylinder(6.0, 10.0, (20.0, 20.0, 20.0))
+    dome = sphere(10.0, (20.0, 20.0, 26.0)).cut(block(20.0, 20.0, 10.0, (10.0, 10.0, 20.0)))
+    flat, domed = PART.join(stud), PART.join(stud, dome)
+    assert "1 faces outside" in str(changed_elsewhere(body(flat), body(domed), CORNER))
+
+
+def test_a_torus_that_comes_back_as_a_free_form_face_is_no_change() -> None:
+    before = body(PART.cut(pocket(10.0, 10.0, 5.0, (30.0, 20.0, 20.0), corner=3.0, floor=1.0)))
+    kinds = np.where(before.faces.kind == Surface.TORUS, Surface.FREEFORM, before.faces.kind)
+    after = Body(before.shape, replace(before.faces, kind=kinds), before.edges)
+    assert Surface.TORUS in before.faces.kind
+    assert changed_elsewhere(before, after, CORNER) is None
 
 
 # An edit that is not what it says is not taken.

@@ -48,7 +48,8 @@ def test_all_corners_of_a_pocket_are_rounded_together_where_that_is_asked_for() 
 def test_a_tight_radius_is_raised() -> None:
     fix = tried(BLOCK.cut(pocket(40.0, 30.0, 12.0, (50.0, 40.0, TOP), corner=2.0)), "corner-radius")
     outcome = cleared(fix)
-    # One corner alone would leave two radii in the pocket: all four are raised.
+    # One corner alone would leave two radii in the pocket: all four are raised, and nothing else is tried.
+    assert len(outcome["attempts"]) == 1  # type: ignore[arg-type]
     assert radii(fix, Surface.CYLINDER) == [4.0] * 4
     assert len(outcome["cleared"]) == 4  # type: ignore[arg-type]
     assert change_of(fix) == pytest.approx(4 * (4.0**2 - 2.0**2) * (1 - math.pi / 4) * 12.0, rel=1e-6)
@@ -165,10 +166,20 @@ def test_walls_without_draft_are_leant(number: int) -> None:
 
 
 def test_the_foot_of_a_pocket_is_changed_all_around_where_a_part_of_it_would_differ() -> None:
-    fix = tried(
-        BLOCK.cut(pocket(40.0, 30.0, 12.0, (50.0, 40.0, TOP), corner=5.0, floor=1.2)), "floor-fillet-nonstandard"
-    )
+    fix = tried(BLOCK.cut(pocket(40.0, 30.0, 12.0, (50.0, 40.0, TOP), floor=1.3)), "floor-fillet-nonstandard")
     assert len(cleared(fix)["attempts"]) == 1  # type: ignore[arg-type]
+    assert radii(fix, Surface.CYLINDER) == [1.5] * 4
+
+
+def test_a_floor_as_round_as_the_corners_gets_a_smaller_radius_patches_and_all() -> None:
+    """Where the radii are the same, the corners end in spheres."""
+    fix = tried(
+        BLOCK.cut(pocket(40.0, 30.0, 12.0, (50.0, 40.0, TOP), corner=4.0, floor=4.0)), "floor-fillet-over-corner"
+    )
+    cleared(fix)
+    assert fix.after is not None
+    assert Surface.SPHERE not in fix.after.faces.kind
+    assert radii(fix, Surface.CYLINDER) == [3.0] * 4 + [4.0] * 4
 
 
 def test_a_rounded_outer_edge_becomes_a_chamfer() -> None:
