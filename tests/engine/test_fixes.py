@@ -138,6 +138,16 @@ def test_a_small_square_pocket_is_cut_wider_all_around() -> None:
     assert change_of(fix) == pytest.approx(-(3.001**2 - 2.6**2) * 2.5, rel=1e-6)
 
 
+def test_a_small_square_pocket_beside_a_thin_wall_is_cut_wider_away_from_it() -> None:
+    """The wall is 0.9 mm thick: 0.2 mm less, and it would be too thin."""
+    fix = tried(block(20.0, 20.0, 20.0).cut(pocket(2.6, 2.6, 2.5, (2.2, 10.0, 20.0))), "pocket-narrow-region")
+    cleared(fix)
+    assert change_of(fix) == pytest.approx(-(3.001**2 - 2.6**2) * 2.5, rel=1e-6)
+    assert fix.outcome["figures"]["walls"] == 2
+    assert fix.after is not None
+    assert sorted(fix.after.faces.origin[fix.after.faces.axis[:, 0] > 0.9][:, 0].round(4)) == [0.9, 20.0]
+
+
 def test_lettering_that_is_too_small_is_left_out() -> None:
     strokes = [block(0.25, 6.0, 0.3, (x, 20.0, TOP - 0.3)) for x in (30.0, 33.0, 36.0)]
     fix = tried(BLOCK.cut(*strokes), "text-small")

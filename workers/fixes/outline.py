@@ -12,18 +12,21 @@ LEAST_TURN = 1e-3
 
 
 def upright_walls(body: Body, faces: list[int], direction: Floats) -> list[int]:
-    """The flat faces along `direction`, in order around the pocket. Raises NoEditError if they do not close a ring."""
+    """The flat faces along `direction`, in order around the pocket, however they are numbered.
+
+    Raises NoEditError if they do not close a ring.
+    """
     kinds, axes = body.faces.kind, body.faces.axis
     walls = [f for f in faces if kinds[f] == Surface.PLANE and abs(float(axes[f] @ direction)) < UPRIGHT]
     floors = [f for f in faces if kinds[f] == Surface.PLANE and abs(float(axes[f] @ direction)) > PARALLEL]
     if len(walls) < 3 or len(walls) + len(floors) < len(faces):
         raise NoEditError("its walls are not all flat and upright")
-    ring = [walls[0]]
+    ring = [min(walls, key=lambda wall: tuple(np.round(np.mean(body.box_of_faces([wall]), axis=0), 4)))]
     while len(ring) < len(walls):
-        beside = sorted(set(_next_walls(body, ring[-1], direction)) & set(walls) - set(ring))
+        beside = set(_next_walls(body, ring[-1], direction)) & set(walls) - set(ring)
         if not beside:
             break
-        ring.append(beside[0])
+        ring.append(max(beside, key=lambda wall: float(np.cross(axes[ring[-1]], axes[wall]) @ direction)))
     if len(ring) < len(walls) or ring[0] not in _next_walls(body, ring[-1], direction):
         raise NoEditError("its walls do not go all around")
     return ring
@@ -39,8 +42,8 @@ def _next_walls(body: Body, wall: int, direction: Floats) -> list[int]:
     ]
 
 
-def wider_outline(body: Body, walls: list[int], direction: Floats, by: float) -> Floats:
-    """(n, 3) corners, in a plane square to `direction`, of the outline with each wall moved into the material."""
+def wider_outline(body: Body, walls: list[int], direction: Floats, by: Floats) -> Floats:
+    """(n, 3) corners, in a plane square to `direction`, of the outline, each wall moved (n,) mm into the material."""
     normals = body.faces.axis[walls]
     levels = np.einsum("ij,ij->i", body.faces.origin[walls], normals) - by
     corners = []

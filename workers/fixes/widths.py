@@ -7,7 +7,7 @@ import numpy as np
 from workers.cad.edit.body import Body
 from workers.cad.edit.booleans import cut
 from workers.cad.edit.tools import polygon_prism, prism_of
-from workers.cad.part import Surface
+from workers.cad.part import Floats, Surface
 from workers.fixes.candidate import REMOVES, Box, Candidate
 from workers.fixes.details import without_small
 from workers.fixes.outline import upright_walls, wider_outline
@@ -30,25 +30,38 @@ def _apart(situation: Situation, finding: JsonObject) -> Iterator[Candidate]:
     change, home = finding["change"], situation.home_of(finding)
     by = change["to"] - change["from"] + PAST_THE_LIMIT_MM
     if len(finding["faces"]) == 2 or home is None or home["size"].get("length", 0.0) >= change["to"]:
-        for walls in _opposite(situation, finding):
-            yield _cut_back(situation.body, walls, by, change["from"])
+        for pair in _opposite(situation, finding):
+            yield _cut_back(situation.body, pair, by, change["from"])
     else:
-        # Between walls at an angle, it grows by less than they are moved.
-        for share in (by / 2, by):
-            yield _all_around(situation, home, share, change["from"])
+        direction = direction_of(situation, home)
+        walls = upright_walls(situation.body, home["faces"], direction)
+        for shares in _shares(len(walls), by):
+            yield _all_around(situation, home, walls, shares, change["from"])
 
 
-def _all_around(situation: Situation, home: JsonObject, by: float, now: float) -> Candidate:
-    """All walls of a pocket with flat upright walls cut back by so many mm."""
+def _shares(walls: int, by: float) -> Iterator[Floats]:
+    """How far each wall is cut back, mm: all alike, or of four, two that meet, where there is no room at the others."""
+    # Between walls at an angle, it grows by less than they are moved.
+    yield np.full(walls, by / 2)
+    if walls != 4:
+        yield np.full(walls, by)
+        return
+    for first in range(walls):
+        yield np.where(np.isin(np.arange(walls), (first, (first + 1) % walls)), by, 0.0)
+
+
+def _all_around(situation: Situation, home: JsonObject, walls: list[int], shares: Floats, now: float) -> Candidate:
+    """Walls of a pocket with flat upright walls cut back by so many mm each."""
     body, direction = situation.body, direction_of(situation, home)
-    outline = wider_outline(body, upright_walls(body, home["faces"], direction), direction, by)
+    outline = wider_outline(body, walls, direction, shares)
     low, high = body.extent(home["faces"], direction)
     corners = outline + np.outer(low - outline @ direction, direction)
     along = direction * (high - low)
     ends = np.concatenate([corners, corners + along])
+    by, count = float(shares.max()), int(np.count_nonzero(shares))
     return Candidate(
-        words=f"make it wider by cutting back its {len(outline)} walls by {by:.2f} mm each, from {now:.2f} mm width",
-        figures={"width_from": now, "walls_by": by, "walls": float(len(outline))},
+        words=f"make it wider than {now:.2f} mm: cut {count} of its {len(walls)} walls back by {by:.2f} mm",
+        figures={"width_from": now, "walls_by": by, "walls": float(count)},
         make=lambda start: cut(start, polygon_prism(corners, along)),
         region=Box(ends.min(axis=0), ends.max(axis=0)).grown(0.01),
         sense=REMOVES,
