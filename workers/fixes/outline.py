@@ -21,7 +21,7 @@ def upright_walls(body: Body, faces: list[int], direction: Floats) -> list[int]:
     floors = [f for f in faces if kinds[f] == Surface.PLANE and abs(float(axes[f] @ direction)) > PARALLEL]
     if len(walls) < 3 or len(walls) + len(floors) < len(faces):
         raise NoEditError("its walls are not all flat and upright")
-    ring = [min(walls, key=lambda wall: tuple(np.round(np.mean(body.box_of_faces([wall]), axis=0), 4)))]
+    ring = [min(walls, key=lambda wall: _corners(body, wall))]
     while len(ring) < len(walls):
         beside = set(_next_walls(body, ring[-1], direction)) & set(walls) - set(ring)
         if not beside:
@@ -30,6 +30,11 @@ def upright_walls(body: Body, faces: list[int], direction: Floats) -> list[int]:
     if len(ring) < len(walls) or ring[0] not in _next_walls(body, ring[-1], direction):
         raise NoEditError("its walls do not go all around")
     return ring
+
+
+def _corners(body: Body, wall: int) -> list[float]:
+    """By which a wall is known however it is numbered: the corners of its box."""
+    return [float(number) for number in np.round(np.concatenate(body.box_of_faces([wall])), 4)]
 
 
 def _next_walls(body: Body, wall: int, direction: Floats) -> list[int]:

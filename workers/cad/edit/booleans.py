@@ -8,7 +8,7 @@ from workers.cad.binding import IS_OCP, module
 from workers.cad.bounding_box import box_of_face
 from workers.cad.edit.body import Body, body_of
 from workers.cad.edit.errors import EditError
-from workers.cad.part import Floats
+from workers.cad.part import Bend, Floats
 
 # Faces that touch within this are one: sizes written to a micrometre, multiplied out.
 FUZZY_MM = 1e-5
@@ -62,8 +62,8 @@ def _seamless(before: Body, shape: Any, low: Floats, high: Floats) -> Body:  # n
 
 
 def _known(before: Body, after: Body) -> np.ndarray:
-    """(m,) whether each edge of `after` was an edge of `before`."""
-    known = {_signature(before, number) for number in range(len(before.edges))}
+    """(m,) whether each edge of `after` divided flush faces of `before`."""
+    known = {_signature(before, number) for number in np.flatnonzero(before.edges.bend == Bend.SMOOTH).tolist()}
     return np.array([_signature(after, number) in known for number in range(len(after.edges))], dtype=bool)
 
 
