@@ -22,7 +22,8 @@ from workers.cad.edit.errors import EditError
 from workers.cad.part import Surface
 from workers.fixes.candidate import ADDS, EITHER, REMOVES, Box, Candidate
 from workers.fixes.comparison import compare
-from workers.fixes.elsewhere import changed_elsewhere
+from workers.fixes.elsewhere import changed_elsewhere, face_boxes
+from workers.fixes.outline import upright_walls
 from workers.fixes.proof import CLEARED, NO_EDIT, REFUSED, Outcome, try_fix
 from workers.fixes.registry import RECIPES, NoEditError, one_after_the_other
 from workers.fixes.situation import JsonObject, Situation
@@ -86,6 +87,15 @@ def test_a_torus_that_comes_back_as_a_free_form_face_is_no_change() -> None:
     after = Body(before.shape, replace(before.faces, kind=kinds), before.edges)
     assert Surface.TORUS in before.faces.kind
     assert changed_elsewhere(before, after, CORNER) is None
+
+
+def test_how_far_a_place_is_from_a_curve_is_measured_on_the_curve() -> None:
+    """A drill that enters at 45° leaves an ellipse; its ends say nothing of where it runs."""
+    slanted = body(block(60.0, 40.0, 20.0).cut(cylinder(5.0, 60.0, (0.0, 20.0, -10.0), (1.0, 0.0, 1.0))))
+    on_ellipse = np.array([10.0 + 2.5 * np.sqrt(2.0) * np.cos(1.0), 20.0 + 2.5 * np.sin(1.0), 0.0])
+    assert slanted.gap_to_curves(on_ellipse) == pytest.approx(0.0, abs=1e-6)
+    assert slanted.gap_to_curves(on_ellipse - np.array([0.0, 0.0, 0.5])) == pytest.approx(0.5)
+    assert body(block(10.0, 10.0, 10.0)).gap_to_curves(np.zeros(3)) == np.inf
 
 
 # An edit that is not what it says is not taken.
@@ -264,3 +274,15 @@ def test_a_part_whose_faces_are_numbered_otherwise_has_the_same_outcome(seed: in
     order = np.random.default_rng(seed).permutation(len(body(DEFECTS).faces.kind)).tolist()
     for rule in RULES:
         assert_same_outcome(DEFECTS.renumbered(order), rule)
+
+
+@given(seed=st.integers(0, 2**16))
+@settings(max_examples=20, deadline=None, derandomize=True)
+def test_walls_are_gone_around_in_one_order_however_they_are_numbered(seed: int) -> None:
+    """Which of them are cut back first must not hang on the numbers of the faces."""
+    solid = block(20.0, 20.0, 20.0).cut(pocket(4.0, 3.0, 5.0, (10.0, 10.0, 20.0)))
+    order = np.random.default_rng(seed).permutation(len(body(solid).faces.kind)).tolist()
+    renumbered = body(solid.renumbered(order))
+    inside = np.all(np.abs(np.hstack(face_boxes(renumbered))[:, [0, 1, 3, 4]] - 10.0) < 3.0, axis=1)
+    walls = upright_walls(renumbered, np.flatnonzero(inside).tolist(), np.array([0.0, 0.0, 1.0]))
+    assert renumbered.faces.axis[walls].round(6).tolist() == [[1, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0]]
