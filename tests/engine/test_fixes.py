@@ -181,6 +181,14 @@ def test_the_foot_of_a_pocket_is_changed_all_around_where_a_part_of_it_would_dif
     assert radii(fix, Surface.CYLINDER) == [1.5] * 4
 
 
+def test_the_foot_of_an_island_is_changed_around_its_mitred_corners() -> None:
+    """The fillets around what stands on an open floor belong to no pocket."""
+    island = block(30.0, 20.0, 10.0, (35.0, 30.0, TOP))
+    fix = tried(BLOCK.join(island).round_edges_at_height(1.3, TOP), "floor-fillet-nonstandard")
+    cleared(fix)
+    assert radii(fix, Surface.CYLINDER) == [1.3] * 4 + [1.5] * 4
+
+
 def test_a_floor_as_round_as_the_corners_gets_a_smaller_radius_patches_and_all() -> None:
     """Where the radii are the same, the corners end in spheres."""
     fix = tried(

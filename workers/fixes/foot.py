@@ -33,7 +33,8 @@ def _together(situation: Situation, finding: JsonObject, radius: float) -> list[
     home = situation.home_of(finding)
     shares = [tuple(sorted(finding["faces"])), tuple(chain_of(situation, finding["faces"]))]
     if home is None:
-        return [list(share) for share in dict.fromkeys(shares)]
+        mitred = tuple(chain_of(situation, finding["faces"], mitred=True))
+        return [list(share) for share in dict.fromkeys([*shares, mitred])]
     feet = situation.fillets_in(home, "floor_fillet")
     is_mixed = len({round(f["size"]["radius"], 3) for f in feet}) > 1
     rest = [
@@ -67,8 +68,8 @@ def floor_over_corner(situation: Situation, finding: JsonObject) -> Iterator[Can
         yield _with_radius(situation, faces, now, radius)
 
 
-def chain_of(situation: Situation, faces: list[int]) -> list[int]:
-    """The faces of all floor fillets of one radius that run smoothly on from `faces`, and the patches between them."""
+def chain_of(situation: Situation, faces: list[int], *, mitred: bool = False) -> list[int]:
+    """The faces of all floor fillets of one radius that run smoothly on from `faces`; or meet at all, if `mitred`."""
     body = situation.body
     fillets = {face: f for f in situation.features.values() if f["type"] in FILLETS for face in f["faces"]}
     radius = fillets[faces[0]]["size"]["radius"]
@@ -78,7 +79,7 @@ def chain_of(situation: Situation, faces: list[int]) -> list[int]:
         for edge, other in body.neighbours(face):
             alike = other in fillets and fillets[other]["type"] == "floor_fillet"
             alike = alike and abs(fillets[other]["size"]["radius"] - radius) < SAME_RADIUS_MM
-            if alike and other not in found and body.edges.bend[edge] == Bend.SMOOTH:
+            if alike and other not in found and (mitred or body.edges.bend[edge] == Bend.SMOOTH):
                 found.add(other)
                 queue.append(other)
     return sorted(found)
