@@ -1,11 +1,10 @@
 """What an additive process names on a part: its round holes and pins, thin walls and narrow gaps."""
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from workers.additive.rounds import Round
 from workers.additive.spans import Span
+from workers.cad.connected import connected
 from workers.cad.part import Bend, Part
 from workers.facts.rays import Bools, RayScene
 from workers.features.feature import Feature
@@ -43,8 +42,7 @@ def joined(part: Part, spans: list[Span]) -> list[list[Span]]:
     smooth = part.edges.faces[(part.edges.bend == Bend.SMOOTH) & np.isin(part.edges.faces, own).all(axis=1)]
     links = np.concatenate([np.array([span.faces for span in spans]), smooth.reshape(-1, 2)])
     count = len(part.faces)
-    graph = coo_array((np.ones(len(links), dtype=bool), (links[:, 0], links[:, 1])), shape=(count, count))
-    group_of = connected_components(graph, directed=False)[1]
+    group_of = connected(count, links)
     groups: dict[int, list[Span]] = {}
     for span in spans:
         groups.setdefault(int(group_of[span.faces[0]]), []).append(span)

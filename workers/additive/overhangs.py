@@ -12,6 +12,7 @@ from workers.cad.elementary import unit
 from workers.cad.part import Floats, Ints, Part
 from workers.facts.rays import Bools
 from workers.facts.samples import spread_by_area
+from workers.features.plan import square_to
 
 # So many points of a region are asked whether they are held at both ends, along so many directions.
 POINTS = 40
@@ -89,10 +90,7 @@ def _as_crown(found: Overhang, level: list[Round], building: Building) -> Overha
 
 def _frame(up: Floats) -> Floats:
     """(3, 3) rows: two level directions, and up."""
-    helper = np.eye(3)[int(np.abs(up).argmin())]
-    across = np.cross(up, helper)
-    across /= np.linalg.norm(across)
-    return np.array([across, np.cross(up, across), up])
+    return np.vstack([square_to(up).T, up])
 
 
 def _region(skin: Skin, frame: Floats, triangles: Ints, rim: Ints, plate: Bools) -> Overhang:

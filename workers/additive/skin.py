@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
+from workers.cad.connected import connected
 from workers.cad.part import Floats, Ints, Mesh, Part
 
 # Nodes of neighbouring faces closer than this, as a share of the diagonal, are one: their common edge's.
@@ -26,7 +25,7 @@ class Skin:
     def components(self, edges: Ints) -> Ints:
         """(t,) the connected piece of each triangle, over the given edges alone; numbered by its first triangle."""
         count = len(self.mesh.triangles)
-        return _connected(count, self.pairs[edges])
+        return connected(count, self.pairs[edges])
 
     def smooth(self, most_degrees: float) -> Ints:
         """The edges that turn by less than that."""
@@ -61,19 +60,13 @@ def _turns(mesh: Mesh, pairs: Ints, ends: Ints) -> Floats:
 def _welded(part: Part) -> Mesh:
     mesh = part.mesh
     close = KDTree(mesh.vertices).query_pairs(SAME_NODE * part.diagonal, output_type="ndarray")
-    node = _connected(len(mesh.vertices), close)
+    node = connected(len(mesh.vertices), close)
     triangles = node[mesh.triangles]
     a, b, c = triangles.T
     real = (a != b) & (b != c) & (c != a)
     first = np.zeros(int(node.max()) + 1, dtype=np.int64)
     first[node[::-1]] = np.arange(len(node))[::-1]
     return Mesh(mesh.vertices[first], triangles[real], mesh.face[real], mesh.deflection)
-
-
-def _connected(count: int, pairs: Ints) -> Ints:
-    """(count,) the piece of each; scipy numbers them in the order of their first members."""
-    links = coo_array((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    return np.asarray(connected_components(links, directed=False)[1], dtype=np.int64)
 
 
 def part_of_mesh(mesh: Mesh, triangles: Ints) -> Mesh:

@@ -4,14 +4,13 @@ from collections.abc import Callable
 from functools import cached_property, partial
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from workers.additive.analysis import least_box
 from workers.additive.hollows import closed_voids
 from workers.additive.orientation import candidates, overhanging
 from workers.additive.printing import AdditiveProcess, Building, Machine, printing
 from workers.additive.skin import skin_of
+from workers.cad.connected import shells
 from workers.cad.part import Floats, Part
 from workers.facts.fact import NotMeasuredError
 from workers.facts.measure import PartFacts
@@ -113,12 +112,7 @@ def _by_hollows(part: Part, building: Building) -> _Verdict:
 
 def _has_inner_shells(part: Part) -> bool:
     """Of a solid: whether its faces make up more than one shell. Of a mesh nobody knows so cheaply."""
-    if not part.exact:
-        return True
-    pairs = part.edges.faces[(part.edges.faces >= 0).all(axis=1)]
-    count = len(part.faces)
-    links = coo_array((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    return int(connected_components(links, directed=False)[0]) > 1
+    return not part.exact or bool(shells(part.edges.faces, len(part.faces)).any())
 
 
 def _by_support(building: Building, overhangs: Overhangs) -> _Verdict:

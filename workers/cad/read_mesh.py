@@ -9,10 +9,9 @@ from time import perf_counter
 
 import numpy as np
 import trimesh
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from server.part_format import PartFormat
+from workers.cad.connected import connected
 from workers.cad.mesh_file import load_mesh
 from workers.cad.part import Edges, Faces, Floats, Ints, Mesh, Part, Surface
 from workers.cad.read_solid import Origin, check_size, face_samples
@@ -125,8 +124,7 @@ def _bodies(mesh: trimesh.Trimesh, closed: bool) -> int:
 
 def _components(count: int, pairs: Ints) -> Ints:
     """(count,) the connected component of each node, numbered by its first node."""
-    links = coo_array((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    _, label = connected_components(links, directed=False)
+    label = connected(count, pairs)
     _, first, inverse = np.unique(label, return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.int64)
     rank[np.argsort(first)] = np.arange(len(first))

@@ -1,9 +1,8 @@
 """How well a part is suited to milling and to turning: what a cutter reaches, what it leaves, what holds the part."""
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from workers.cad.connected import shells
 from workers.cad.part import Part
 from workers.facts.fact import NotMeasuredError
 from workers.facts.measure import PartFacts
@@ -110,14 +109,11 @@ def _closed_hollow(part: Part, hidden: list[int]) -> int:
     """How many faces the largest shell has that no direction leads to; 0 if there is none. Not told of a mesh."""
     if not part.exact:
         return 0
-    pairs = part.edges.faces[(part.edges.faces >= 0).all(axis=1)]
-    count = len(part.faces)
-    links = coo_array((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    shells, shell = connected_components(links, directed=False)
-    if shells == 1:
+    shell = shells(part.edges.faces, len(part.faces))
+    if not shell.any():
         return 0
-    faces = np.bincount(shell, minlength=shells)
-    return int(np.where(np.bincount(shell[hidden], minlength=shells) == faces, faces, 0).max())
+    faces = np.bincount(shell)
+    return int(np.where(np.bincount(shell[hidden], minlength=len(faces)) == faces, faces, 0).max())
 
 
 def _by_tilt(part: Part, facts: PartFacts) -> Verdict:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workers.cad.connected import connected
 from workers.cad.part import Bend, Floats, Ints
 from workers.features.edge_breaks import find_fillets
 from workers.features.graph import FaceGraph
-from workers.moulding.regions import components
 
 # Faces that meet at less than this are one wall with a change of draft.
 CORNER_DEGREES = 30.0
@@ -48,7 +48,7 @@ def _sharp(graph: FaceGraph, deep: Floats) -> list[InnerCorner]:
 
 def _grouped(edges: Ints, faces: Ints, count: int) -> list[Ints]:
     """`edges` (k,) in groups that are joined by common `faces` (k, 2)."""
-    label = components(count, faces)[faces[:, 0]] if len(edges) else edges
+    label = connected(count, faces)[faces[:, 0]] if len(edges) else edges
     return [edges[label == number] for number in dict.fromkeys(label.tolist())]
 
 
@@ -67,5 +67,5 @@ def _rounded(graph: FaceGraph) -> list[InnerCorner]:
 def _run_on(graph: FaceGraph, fillets: list[int]) -> list[list[int]]:
     """The fillets in groups that touch a common face."""
     pairs = np.array([(fillet, other) for fillet in fillets for _, other in graph.neighbours(fillet)]).reshape(-1, 2)
-    label = components(len(graph.faces), pairs)[fillets].tolist()
+    label = connected(len(graph.faces), pairs)[fillets].tolist()
     return [[f for f, of in zip(fillets, label, strict=True) if of == number] for number in dict.fromkeys(label)]

@@ -5,10 +5,11 @@ from enum import IntEnum
 
 import numpy as np
 
+from workers.cad.connected import connected
 from workers.cad.part import Floats, Ints, Part
 from workers.facts.rays import Bools
 from workers.moulding.pull import Pull
-from workers.moulding.regions import Regions, SharedEdges, components, shared_edges
+from workers.moulding.regions import Regions, SharedEdges, shared_edges
 from workers.moulding.sight import PARALLEL, Sight
 
 # A region is an undercut where neither half forms this share of it: samples beside an inner corner may be hidden.
@@ -117,7 +118,7 @@ def _outer(edges: SharedEdges, on_line: Bools, direction: Floats) -> Floats:
     nodes, ends = edges.nodes[on_line], edges.ends[on_line]
     if not len(nodes):
         return ends
-    loop = components(int(nodes.max()) + 1, nodes)[nodes[:, 0]]
+    loop = connected(int(nodes.max()) + 1, nodes)[nodes[:, 0]]
     across = ends - (ends @ direction)[..., None] * direction
     reach = {number: float(np.ptp(across[loop == number].reshape(-1, 3), axis=0).sum()) for number in np.unique(loop)}
     outermost = max(reach, key=lambda number: round(reach[number], 3))

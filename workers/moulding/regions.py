@@ -4,9 +4,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from workers.cad.connected import connected
 from workers.cad.part import Floats, Ints, Mesh, Part
 
 # Triangles that meet at less are one piece of a mesh: its patches go on around fillets, from wall to wall.
@@ -55,7 +54,7 @@ class Regions:
         pairs = self.touching[is_chosen[self.touching].all(axis=1)]
         if alike is not None:
             pairs = pairs[alike[pairs[:, 0]] == alike[pairs[:, 1]]]
-        label = components(len(self), pairs)[chosen]
+        label = connected(len(self), pairs)[chosen]
         return [chosen[label == number] for number in dict.fromkeys(label.tolist())]
 
 
@@ -68,7 +67,7 @@ def regions_of(part: Part) -> Regions:
     mesh = part.mesh
     pairs = shared_edges(mesh).triangles
     bend = np.einsum("ij,ij->i", mesh.normals[pairs[:, 0]], mesh.normals[pairs[:, 1]])
-    region = components(len(mesh.triangles), pairs[bend > np.cos(np.radians(SMOOTH_DEGREES))])
+    region = connected(len(mesh.triangles), pairs[bend > np.cos(np.radians(SMOOTH_DEGREES))])
     face = np.zeros(int(region.max()) + 1, dtype=np.int64)
     face[region] = mesh.face
     touching = region[pairs]
@@ -98,9 +97,3 @@ def shared_edges(mesh: Mesh) -> SharedEdges:
     nodes = edges[order[same]]
     places = mesh.vertices[first]
     return SharedEdges(nodes, places[nodes], np.column_stack([order[same], order[same + 1]]) // 3)
-
-
-def components(count: int, pairs: Ints) -> Ints:
-    """(count,) the connected component of each node, numbered from 0."""
-    links = coo_array((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    return np.asarray(connected_components(links, directed=False)[1], dtype=np.int64)

@@ -7,11 +7,11 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.spatial import KDTree
 
+from workers.cad.connected import connected
 from workers.cad.part import Floats, Ints
 from workers.facts.measure import PartFacts
 from workers.facts.rays import Bools
 from workers.moulding.depths import Depths
-from workers.moulding.regions import components
 from workers.rules.rule_book import load_rules
 
 # Walls that differ by no more than this are of one thickness; the nominal one is the most common.
@@ -127,7 +127,7 @@ def _heaps(seeds: Floats, radius: float) -> list[Ints]:
     """The balls in groups that overlap, the largest groups first; in each in the order of `seeds`."""
     if not len(seeds):
         return []
-    label = components(len(seeds), KDTree(seeds).query_pairs(2 * radius, output_type="ndarray"))
+    label = connected(len(seeds), KDTree(seeds).query_pairs(2 * radius, output_type="ndarray"))
     groups = [np.flatnonzero(label == number) for number in dict.fromkeys(label.tolist())]
     return sorted(groups, key=lambda group: -len(group))
 

@@ -1,9 +1,8 @@
 """Whether a part is made of sheet: two skins one thickness apart, bends, and nothing besides but cut faces."""
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from workers.cad.connected import connected
 from workers.cad.part import Part, Surface
 from workers.facts.measure import PartFacts
 from workers.features.graph import FaceGraph
@@ -71,9 +70,8 @@ def _closed_corners(part: Part, skins: Skins) -> int:
     joined = [(number[a], number[b]) for a, b in sorted(pairs) if a in number and b in number]
     if not joined:
         return 0
-    first, second = np.array(joined).T
-    links = coo_array((np.ones(len(joined), dtype=bool), (first, second)), shape=(len(number), len(number)))
-    return len(joined) - len(number) + int(connected_components(links, directed=False)[0])
+    pieces = int(connected(len(number), np.array(joined)).max()) + 1
+    return len(joined) - len(number) + pieces
 
 
 def why_not_sheet(part: Part, skins: Skins | None) -> list[str]:
