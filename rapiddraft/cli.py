@@ -4,7 +4,6 @@ import json
 import os
 import sys
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
@@ -22,8 +21,9 @@ from rapiddraft import (
     commands_token,
     commands_verify,
 )
+from rapiddraft.options import Limits, OwnRules, PartFile, StockMaterial
 from rapiddraft.sandboxed import COULD_NOT_REVIEW, errors, sandboxed
-from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Process, joined
+from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, Process, joined
 
 SEVERITIES = ("critical", "major", "minor", "info")
 
@@ -54,13 +54,13 @@ def _commands() -> None:
 
 @app.command()
 def review(
-    part: Annotated[Path, typer.Argument(help="Part to review: STEP, IGES, BREP; STL, OBJ, 3MF, PLY, GLB as a mesh.")],
+    part: PartFile,
     process: Annotated[
         str, typer.Option(help=f"One of {', '.join(get_args(Process))}; or several, with commas, to compare.")
     ] = DEFAULT_PROCESS,
-    limits: Annotated[LimitSet, typer.Option(help="Set of limits: default, mtk, or a shop's own.")] = DEFAULT_LIMITS,
-    material: Annotated[str | None, typer.Option(help="Material, such as aluminium-6061-t6; else metal.")] = None,
-    rules: Annotated[Path | None, typer.Option(help="A shop's own rules: a TOML file, or a folder of them.")] = None,
+    limits: Limits = DEFAULT_LIMITS,
+    material: StockMaterial = None,
+    rules: OwnRules = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     fail_on: Annotated[FailOn, typer.Option(help="Least severity that makes the exit status 1.")] = FailOn.NEVER,
 ) -> None:

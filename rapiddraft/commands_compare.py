@@ -10,8 +10,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from rapiddraft.options import Limits, OwnRules, StockMaterial
 from rapiddraft.sandboxed import end, sandboxed
-from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Process
+from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, Process
 from server.revisions.errors import NotComparableError
 
 Comparison = dict[str, Any]
@@ -23,9 +24,9 @@ def compare(
     process: Annotated[Process, typer.Option(help="Manufacturing process; auto takes that of the later version.")] = (
         DEFAULT_PROCESS
     ),
-    limits: Annotated[LimitSet, typer.Option(help="Set of limits: default, mtk, or a shop's own.")] = DEFAULT_LIMITS,
-    material: Annotated[str | None, typer.Option(help="Material, such as aluminium-6061-t6; else metal.")] = None,
-    rules: Annotated[Path | None, typer.Option(help="A shop's own rules: a TOML file, or a folder of them.")] = None,
+    limits: Limits = DEFAULT_LIMITS,
+    material: StockMaterial = None,
+    rules: OwnRules = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
 ) -> None:
     """Compare two versions of a part: findings cleared, new and changed, by geometry.

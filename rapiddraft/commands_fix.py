@@ -13,8 +13,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from rapiddraft.options import Limits, OneProcess, OwnRules, StockMaterial
+from rapiddraft.output_file import hand_out
 from rapiddraft.sandboxed import SandboxedPart, end, errors, sandboxed
-from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Process
+from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS
 from server.settings import get_settings
 from workers.errors import PartError
 from workers.fixable import FIXABLE_RULES
@@ -40,10 +42,10 @@ def fix(
     rule: Annotated[str | None, typer.Option(help="Fix the findings of this rule, such as corner-radius.")] = None,
     finding: Annotated[str | None, typer.Option(help="Fix the finding with this id only.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Fix the findings of all rules.")] = False,
-    process: Annotated[Process, typer.Option(help="Manufacturing process.")] = DEFAULT_PROCESS,
-    limits: Annotated[LimitSet, typer.Option(help="Set of limits: default, mtk, or a shop's own.")] = DEFAULT_LIMITS,
-    material: Annotated[str | None, typer.Option(help="Material, such as aluminium-6061-t6; else metal.")] = None,
-    rules: Annotated[Path | None, typer.Option(help="A shop's own rules: a TOML file, or a folder of them.")] = None,
+    process: OneProcess = DEFAULT_PROCESS,
+    limits: Limits = DEFAULT_LIMITS,
+    material: StockMaterial = None,
+    rules: OwnRules = None,
 ) -> None:
     """Fix what a bounded edit can fix, and write the result where each fix is proven.
 
@@ -60,7 +62,7 @@ def fix(
             end(f"{part.name}: it has no finding {finding}.", "`rapiddraft review --json` lists the ids.")
         Console().print(_table(tried) if tried else "No finding to fix.")
         if workshop.fixed is not None:
-            _hand_out(workshop.fixed, output)
+            hand_out(output, workshop.fixed.read_bytes())
         errors.print("Nothing was fixed, so nothing was written." if workshop.fixed is None else f"Wrote {output}.")
     raise typer.Exit(SOME_LEFT if any(row.outcome != "cleared" for row in tried) else ALL_CLEARED)
 
@@ -130,20 +132,6 @@ def _check_files(part: Path, output: Path) -> None:
     # Known before the work is done, not after.
     if output.is_dir() or not os.access(folder, os.W_OK):
         end(f"{output}: no file can be written there.", "Name a file that can be written.")
-
-
-def _hand_out(fixed: Path, output: Path) -> None:
-    """Put the file at `output`, whole or not at all."""
-    with tempfile.NamedTemporaryFile(dir=output.absolute().parent, prefix=f".{output.name}.", delete=False) as half:
-        try:
-            half.write(fixed.read_bytes())
-            half.flush()
-            os.fsync(half.fileno())
-            Path(half.name).chmod(0o644)
-            Path(half.name).replace(output)
-        except OSError as error:
-            Path(half.name).unlink(missing_ok=True)
-            end(f"{output}: {error.strerror}.", "Name a file that can be written.")
 
 
 def _table(tried: list[Tried]) -> Table:

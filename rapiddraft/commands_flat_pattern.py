@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from rapiddraft.output_file import hand_out
 from rapiddraft.sandboxed import end, sandboxed
 from server.flat_pattern.pattern import NoFlatPatternError, Pattern, pattern_of
 from server.flat_pattern.svg import caption, svg_of
@@ -40,10 +41,7 @@ def flat_pattern(
         pattern = pattern_of(review, body)
     except NoFlatPatternError as reason:
         end(f"{part.name}: {reason}", "Ask for the review of the part for what is in the way.")
-    try:
-        output.write_bytes(draw(pattern))
-    except OSError as error:
-        end(f"{output}: {error.strerror}.", "Name a file that can be written.")
+    hand_out(output, draw(pattern))
     typer.echo(f"{output}: {caption(pattern)}")
     for overlap in pattern["conflicts"]:
         typer.echo(

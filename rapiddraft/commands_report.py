@@ -1,17 +1,17 @@
 """`rapiddraft report`: a review as a file to hand on."""
 
 import json
-import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
 
+from rapiddraft.options import Limits, OneProcess, OwnRules, PartFile, StockMaterial
+from rapiddraft.output_file import hand_out
 from rapiddraft.sandboxed import SandboxedPart, end, sandboxed
-from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS, LimitSet, Process
+from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS
 from workers.report.csv_file import csv_file
 from workers.report.sarif import sarif
 
@@ -25,12 +25,12 @@ _CACHE_BYTES = 1024 * 1024 * 1024
 
 
 def report(
-    part: Annotated[Path, typer.Argument(help="Part to review: STEP, IGES, BREP; STL, OBJ, 3MF, PLY, GLB as a mesh.")],
+    part: PartFile,
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write: .pdf, .html, .csv or .sarif.")],
-    process: Annotated[Process, typer.Option(help="Manufacturing process.")] = DEFAULT_PROCESS,
-    limits: Annotated[LimitSet, typer.Option(help="Set of limits: default, mtk, or a shop's own.")] = DEFAULT_LIMITS,
-    material: Annotated[str | None, typer.Option(help="Material, such as aluminium-6061-t6; else metal.")] = None,
-    rules: Annotated[Path | None, typer.Option(help="A shop's own rules: a TOML file, or a folder of them.")] = None,
+    process: OneProcess = DEFAULT_PROCESS,
+    limits: Limits = DEFAULT_LIMITS,
+    material: StockMaterial = None,
+    rules: OwnRules = None,
 ) -> None:
     """Review a part and write the report: PDF or HTML with pictures, CSV, or SARIF, by the name of the file.
 
@@ -46,10 +46,7 @@ def report(
             content = _WITHOUT[suffix](review).encode()
         else:
             content = _with_pictures(reviewed, review, Path(scratch), cache, suffix)
-    try:
-        _write(output, content)
-    except OSError as error:
-        end(f"{output}: {error.strerror}.", "Name a file that can be written.")
+    hand_out(output, content)
     typer.echo(f"{output}: {len(content):,} bytes")
 
 
@@ -61,14 +58,3 @@ def _with_pictures(
     drawn.mkdir()
     reviewed.run("workers.report.job:report_in_sandbox", run=str(run), output=str(drawn), cache=cache)
     return (drawn / f"report{suffix}").read_bytes()
-
-
-def _write(output: Path, content: bytes) -> None:
-    """Write all of it, or nothing."""
-    beside = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(output)
-    finally:
-        with suppress(FileNotFoundError):
-            beside.unlink()
