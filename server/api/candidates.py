@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, StreamingResponse
 
 from server.api.body import Body
 from server.api.file_names import named_after
-from server.api.job_answers import accepted, job_headers, problem_of, problem_of_queue, wait_for
+from server.api.job_answers import accepted, documented_202, job_headers, problem_of, problem_of_queue, wait_for
 from server.api.openapi import needs_token
 from server.api.parameters import (
     DEFAULT_LIMIT,
@@ -26,6 +26,7 @@ from server.api.parameters import (
     IdentityDep,
     Limit,
     ModelId,
+    PreferencesDep,
     RequestIdDep,
     ServicesDep,
 )
@@ -33,7 +34,7 @@ from server.api.review_document import Review
 from server.api.revisions import ETAG, ExpectedRevisions, HeldRevisions, etag
 from server.observability.logging import log_ids
 from server.part_format import PartFormat
-from server.prefer import Prefer, parse_prefer
+from server.prefer import Prefer
 from server.problems import Problem, responses
 from server.services import Services
 from server.stores.dfm_candidate_session_store import (
@@ -237,11 +238,7 @@ def show_session(
             "description": "The edit with its proof (`proposed`), or why there is none (`refused`).",
             "headers": ETAG | dict.fromkeys(("Content-Location", "Job-Shared", "Link", "Vary"), _STRING),
         },
-        202: {
-            "model": Job,
-            "description": "It is being tried; the job at `Location` says when that is done.",
-            "headers": dict.fromkeys(("Location", "Job-Shared", "Retry-After", "Preference-Applied", "Vary"), _STRING),
-        },
+        202: documented_202("It is being tried; the job at `Location` says when that is done.", Job_Shared=_STRING),
         **_WRITING,
         **responses(409, 429),
     },
@@ -250,20 +247,16 @@ async def propose_candidate(
     model_id: ModelId,
     session_id: CandidateSessionId,
     wanted: NewCandidate,
-    request: Request,
     services: ServicesDep,
     request_id: RequestIdDep,
     identity: IdentityDep,
-    prefer: Annotated[  # noqa: ARG001 - read in full below, documented here
-        str | None, Header(description="`respond-async` for a 202 at once, `wait=N` for one after N seconds.")
-    ] = None,
+    preferences: PreferencesDep,
 ) -> Response:
     """A worker edits a copy of the present part, proves that it is sound, changed nowhere else and reviewed without the
     finding and without a new one, and this waits for it as a review is waited for. The candidate has the job's id.
 
     One at a time: 409 while an edit for another finding is tried, and until the last one is accepted or rejected.
     """
-    preferences = parse_prefer(request.headers.getlist("prefer"))
     asked = _Asked(model_id, session_id, wanted.finding, request_id, identity)
     with log_ids(model_id=model_id):
         job, is_new = await run_in_threadpool(_job, services, asked)

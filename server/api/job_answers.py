@@ -15,6 +15,7 @@ from server.stores.worker_heartbeat import jobs_per_second
 from workers.actors import NotQueuedError
 from workers.file_broker import QueueDiskFullError, QueueFullError
 
+_STRING = {"schema": {"type": "string"}}
 _SHORTEST_RETRY, _LONGEST_RETRY = 1, 120  # seconds
 _ASSUMED_JOB_SECONDS = 1.0  # until a worker has done one
 
@@ -57,6 +58,13 @@ def accepted(job: Job, preferences: Prefer) -> Response:
         **job_headers(job, preferences, is_accepted=True),
     }
     return JSONResponse(job.model_dump(mode="json"), 202, headers)
+
+
+def documented_202(description: str, **more: dict[str, Any]) -> dict[str, Any]:
+    """What `accepted` answers, for the OpenAPI document; `more` are headers besides, with `_` for `-`."""
+    own = dict.fromkeys(("Location", "Retry-After", "Preference-Applied", "Vary"), _STRING)
+    headers = own | {name.replace("_", "-"): header for name, header in more.items()}
+    return {"model": Job, "description": description, "headers": headers}
 
 
 def job_headers(job: Job, preferences: Prefer, *, is_accepted: bool) -> dict[str, str]:

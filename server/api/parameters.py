@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Header, Path, Query, Request
 
 from server.access.roles import Role
 from server.middleware.authentication import identity_of, role_of
 from server.middleware.request_id import request_id_of
+from server.prefer import Prefer, parse_prefer
 from server.services import Services
 
 ULID = "^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
@@ -26,6 +27,15 @@ async def _identity(request: Request) -> str:
     return identity_of(request.scope)
 
 
+async def _preferences(
+    request: Request,
+    prefer: Annotated[  # noqa: ARG001 - read in full below, documented here
+        str | None, Header(description="`respond-async` for a 202 at once, `wait=N` for one after N seconds.")
+    ] = None,
+) -> Prefer:
+    return parse_prefer(request.headers.getlist("prefer"))
+
+
 def _role(request: Request) -> Role:
     return role_of(request.scope)
 
@@ -33,6 +43,7 @@ def _role(request: Request) -> Role:
 ServicesDep = Annotated[Services, Depends(_services)]
 RequestIdDep = Annotated[str, Depends(_request_id)]
 IdentityDep = Annotated[str, Depends(_identity)]
+PreferencesDep = Annotated[Prefer, Depends(_preferences)]
 RoleDep = Annotated[Role, Depends(_role)]
 
 # An id that is not well-formed is answered with 404 (see server.problems), and never reaches a path.

@@ -2,20 +2,28 @@
 
 import logging
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
-from server.api.job_answers import accepted, is_about_the_part, job_headers, problem_of, problem_of_queue, wait_for
+from server.api.job_answers import (
+    accepted,
+    documented_202,
+    is_about_the_part,
+    job_headers,
+    problem_of,
+    problem_of_queue,
+    wait_for,
+)
 from server.api.openapi import needs_token
-from server.api.parameters import IdentityDep, ModelId, RequestIdDep, ServicesDep
+from server.api.parameters import IdentityDep, ModelId, PreferencesDep, RequestIdDep, ServicesDep
 from server.api.review_document import Part
 from server.api.revisions import HeldRevisions, etag, shown
 from server.observability.logging import log_ids
-from server.prefer import Prefer, parse_prefer
+from server.prefer import Prefer
 from server.problems import responses
 from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS
 from server.services import Services
@@ -34,9 +42,6 @@ router = APIRouter(
     responses=responses(401, 404, 409, 422, 429, 500, 503, 507),
 )
 
-PreferHeader = Annotated[
-    str | None, Header(description="`respond-async` for a 202 at once, `wait=N` for one after N seconds.")
-]
 _STRING = {"schema": {"type": "string"}}
 
 
@@ -65,11 +70,7 @@ class PartFacts(BaseModel):
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"model": PartFacts, "description": "The facts.", "headers": {"ETag": _STRING, "Link": _STRING}},
-    202: {
-        "model": Job,
-        "description": "They are being measured; the job at `Location` says when that is done.",
-        "headers": {"Location": _STRING, "Retry-After": _STRING, "Preference-Applied": _STRING, "Vary": _STRING},
-    },
+    202: documented_202("They are being measured; the job at `Location` says when that is done."),
 }
 
 
@@ -81,17 +82,15 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 )
 async def show_facts(
     model_id: ModelId,
-    request: Request,
     services: ServicesDep,
     request_id: RequestIdDep,
     identity: IdentityDep,
     held: HeldRevisions,
-    prefer: PreferHeader = None,  # noqa: ARG001 - read in full below, documented here
+    preferences: PreferencesDep,
 ) -> Response:
     """What was measured of the part. It is measured after the upload; while that goes on, this waits for it as a
     review is waited for. A part that cannot be measured is answered 422 with the reason.
     """
-    preferences = parse_prefer(request.headers.getlist("prefer"))
     with log_ids(model_id=model_id):
         await run_in_threadpool(services.models.get, model_id)
         kept = await run_in_threadpool(_kept, services, model_id)
@@ -104,14 +103,12 @@ async def show_facts(
 @router.post("/refresh", summary="Measure the part facts again", response_model=None, responses=_ANSWERS)
 async def refresh_facts(
     model_id: ModelId,
-    request: Request,
     services: ServicesDep,
     request_id: RequestIdDep,
     identity: IdentityDep,
-    prefer: PreferHeader = None,  # noqa: ARG001 - read in full below, documented here
+    preferences: PreferencesDep,
 ) -> Response:
     """Measures the part again and waits for it, unless that is under way. Those before stay until then."""
-    preferences = parse_prefer(request.headers.getlist("prefer"))
     with log_ids(model_id=model_id):
         await run_in_threadpool(services.models.get, model_id)
         job = await run_in_threadpool(ask_for_facts, services, model_id, request_id, identity)

@@ -3,19 +3,27 @@
 import logging
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from server.api.file_names import named_after
-from server.api.job_answers import accepted, is_about_the_part, job_headers, problem_of, problem_of_queue, wait_for
+from server.api.job_answers import (
+    accepted,
+    documented_202,
+    is_about_the_part,
+    job_headers,
+    problem_of,
+    problem_of_queue,
+    wait_for,
+)
 from server.api.openapi import needs_token
-from server.api.parameters import IdentityDep, ModelId, RequestIdDep, RunId, ServicesDep
+from server.api.parameters import IdentityDep, ModelId, PreferencesDep, RequestIdDep, RunId, ServicesDep
 from server.api.revisions import HeldRevisions
 from server.observability.logging import log_ids
-from server.prefer import Prefer, parse_prefer
+from server.prefer import Prefer
 from server.problems import responses
 from server.review_options import DEFAULT_LIMITS, DEFAULT_PROCESS
 from server.services import Services
@@ -51,9 +59,6 @@ _FILES = {
     ),
     PDF: (PDF_TYPE, "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
 }
-PreferHeader = Annotated[
-    str | None, Header(description="`respond-async` for a 202 at once, `wait=N` for one after N seconds.")
-]
 
 
 def _answers(media_type: str, description: str) -> dict[int | str, dict[str, Any]]:
@@ -62,11 +67,7 @@ def _answers(media_type: str, description: str) -> dict[int | str, dict[str, Any
 
 
 def _drawn(media_type: str) -> dict[int | str, dict[str, Any]]:
-    waiting = {
-        "model": Job,
-        "description": "It is being drawn; the job at `Location` says when that is done.",
-        "headers": {"Location": _STRING, "Retry-After": _STRING, "Preference-Applied": _STRING, "Vary": _STRING},
-    }
+    waiting = documented_202("It is being drawn; the job at `Location` says when that is done.")
     return {**_answers(media_type, "The report."), 202: waiting, **responses(409, 422, 507)}
 
 
@@ -110,17 +111,15 @@ def sarif_report(model_id: ModelId, run_id: RunId, services: ServicesDep, held: 
 async def html_report(
     model_id: ModelId,
     run_id: RunId,
-    request: Request,
     services: ServicesDep,
     request_id: RequestIdDep,
     identity: IdentityDep,
     held: HeldRevisions,
-    prefer: PreferHeader = None,  # noqa: ARG001 - read in full below, documented here
+    preferences: PreferencesDep,
 ) -> Response:
     """One file with pictures of what was found on the part: no scripts, nothing from elsewhere. It is drawn when it is
     first asked for; while that goes on, this waits for it as a review is waited for.
     """
-    preferences = parse_prefer(request.headers.getlist("prefer"))
     asked = _Asked(model_id, run_id, request_id, identity)
     return await _drawn_report(services, asked, HTML, preferences, held)
 
@@ -129,17 +128,15 @@ async def html_report(
 async def pdf_report(
     model_id: ModelId,
     run_id: RunId,
-    request: Request,
     services: ServicesDep,
     request_id: RequestIdDep,
     identity: IdentityDep,
     held: HeldRevisions,
-    prefer: PreferHeader = None,  # noqa: ARG001 - as above
+    preferences: PreferencesDep,
 ) -> Response:
     """The same on A4. It is drawn when it is first asked for; while that goes on, this waits for it as a review is
     waited for.
     """
-    preferences = parse_prefer(request.headers.getlist("prefer"))
     asked = _Asked(model_id, run_id, request_id, identity)
     return await _drawn_report(services, asked, PDF, preferences, held)
 

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Response
 from pydantic import Discriminator, Field, Tag
 from starlette.concurrency import run_in_threadpool
 
 from server.api.body import Body
-from server.api.job_answers import accepted, job_headers, problem_of, problem_of_queue, wait_for
+from server.api.job_answers import accepted, documented_202, job_headers, problem_of, problem_of_queue, wait_for
 from server.api.openapi import needs_token
-from server.api.parameters import IdentityDep, ModelId, RequestIdDep, ServicesDep
+from server.api.parameters import IdentityDep, ModelId, PreferencesDep, RequestIdDep, ServicesDep
 from server.api.review_document import Review
 from server.observability import metrics
 from server.observability.logging import log_ids
-from server.prefer import Prefer, parse_prefer
+from server.prefer import Prefer
 from server.problems import Problem, responses
 from server.review_options import (
     DEFAULT_LIMITS,
@@ -93,31 +93,21 @@ _CACHE_STATUS = {
                 "Vary": _STRING,
             },
         },
-        202: {
-            "model": Job,
-            "description": "The review is on its way; the job at `Location` says when it is done.",
-            "headers": {
-                "Location": _STRING,
-                "Cache-Status": _CACHE_STATUS,
-                "Job-Shared": _STRING,
-                "Retry-After": _STRING,
-                "Preference-Applied": _STRING,
-                "Vary": _STRING,
-            },
-        },
+        202: documented_202(
+            "The review is on its way; the job at `Location` says when it is done.",
+            Cache_Status=_CACHE_STATUS,
+            Job_Shared=_STRING,
+        ),
         **responses(400, 409, 413, 422, 429, 507),
     },
 )
 async def review_model(
     model_id: ModelId,
-    request: Request,
     services: ServicesDep,
     request_id: RequestIdDep,
     identity: IdentityDep,
+    preferences: PreferencesDep,
     wanted: ReviewRequest | None = None,
-    prefer: Annotated[  # noqa: ARG001 - read in full below, documented here
-        str | None, Header(description="`respond-async` for a 202 at once, `wait=N` for one after N seconds.")
-    ] = None,
     cache_control: Annotated[
         str | None, Header(description="`no-cache` for a new review, whatever is kept from before.")
     ] = None,
@@ -135,7 +125,6 @@ async def review_model(
     waits for the same job, and `Job-Shared: true` says so.
     """
     wanted = wanted or ReviewRequest()
-    preferences = parse_prefer(request.headers.getlist("prefer"))
     anew = _wants_anew(cache_control)
     with log_ids(model_id=model_id):
         found = await run_in_threadpool(_find_or_ask, services, model_id, wanted, request_id, identity, anew=anew)
