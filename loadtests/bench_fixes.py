@@ -1,6 +1,7 @@
 """Try to fix every finding on the parts of a folder, each in a sandbox child of its own.
 
     python -m loadtests.bench_fixes FOLDER [--seconds 600] [--rules corner-radius,hole-depth] [--results OUT.jsonl]
+                                        [--process fdm]
 
 The folder, and its sub-folders milled/ and labelled/, hold STEP files. Each outcome is a line of `--results` as
 soon as it is known; findings that are in it already are not tried again, so a run that was stopped, or ran out of its
@@ -43,7 +44,7 @@ def main() -> None:
     if not parts:
         raise SystemExit(f"There is no .stp or .step file in {arguments.folder}.")
     with tempfile.TemporaryDirectory(prefix="bench-fixes-") as folder:
-        bench = _Bench(Path(folder), arguments.results, arguments.deadline)
+        bench = _Bench(Path(folder), arguments.results, arguments.deadline, arguments.process)
         left = bench.run(parts, arguments.rules.split(",") if arguments.rules else [], arguments.seconds)
     rows = list(bench.outcomes.values())
     _print(rows, left)
@@ -58,6 +59,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="start no further attempt after these")
     parser.add_argument("--deadline", type=float, default=120.0, help="seconds for one finding")
     parser.add_argument("--rules", default="", help="only findings of these, separated by commas")
+    parser.add_argument("--process", default="auto", help="the process to review the parts for")
     parser.add_argument("--results", type=Path, help="JSON lines to begin with and to add to")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     return parser.parse_args()
@@ -71,8 +73,9 @@ def _parts(folder: Path) -> list[Path]:
 class _Bench:
     """Runs attempts and keeps what came of them."""
 
-    def __init__(self, folder: Path, results: Path | None, deadline: float) -> None:
+    def __init__(self, folder: Path, results: Path | None, deadline: float, process: str) -> None:
         self._folder = folder
+        self._process = process
         self._results = results
         memory = get_settings().sandbox_memory_mb * 1024 * 1024
         self._limits = Limits(deadline, memory)
@@ -109,7 +112,7 @@ class _Bench:
         return {
             "path": str(part.absolute()),
             "name": part.name,
-            "process": "auto",
+            "process": self._process,
             "limits": "default",
             "rules": str(get_settings().rules_dir),
             "cache": cache,
