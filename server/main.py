@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from rapiddraft import __version__
@@ -46,6 +47,26 @@ from server.services import Services
 from server.settings import Settings, get_settings
 
 UPLOADS = "/api/models"
+# In the order in which the document tells of them.
+RESOURCES = (
+    models,
+    part_facts,
+    reviews,
+    analysis_runs,
+    candidates,
+    flat_pattern,
+    reports,
+    revisions_compare,
+    jobs,
+    admin,
+    tickets,
+    design_reviews,
+    checklist,
+    activity,
+    health,
+    status,
+    metrics,
+)
 
 
 class _Application(FastAPI):
@@ -74,10 +95,20 @@ class _Application(FastAPI):
         return Response(self._openapi_json, media_type="application/json")
 
 
-def _prepare_routes(app: FastAPI) -> None:
-    """FastAPI makes up its mind about each route when a request first comes by it, which takes 40 ms in all."""
-    for route in app.routes:
+def _all_routes() -> list[BaseRoute]:
+    """What every application serves. No route knows its application, so that all share them: they take 60 ms to make.
+
+    FastAPI makes up its mind about each route when a request first comes by it, so one is led past all of them here.
+    """
+    router = APIRouter()
+    for resource in RESOURCES:
+        router.include_router(resource.router)
+    for route in router.routes:
         route.matches({"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []})
+    return router.routes
+
+
+ROUTES = _all_routes()
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -95,6 +126,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=__version__,
         description=DESCRIPTION,
         openapi_tags=TAGS,
+        routes=ROUTES,
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
@@ -109,27 +141,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.guard_event_loop = settings.debug_event_loop
     app.state.services = services
     problems.install(app)
-    for resource in (
-        models,
-        part_facts,
-        reviews,
-        analysis_runs,
-        candidates,
-        flat_pattern,
-        reports,
-        revisions_compare,
-        jobs,
-        admin,
-        tickets,
-        design_reviews,
-        checklist,
-        activity,
-    ):
-        app.include_router(resource.router)
-    for operation in (health, status, metrics):
-        app.include_router(operation.router)
     docs_page.install(app)
-    _prepare_routes(app)
     return app
 
 
