@@ -1,5 +1,5 @@
 """All recipes, registered by being imported."""
 
-from workers.fixes import corners, details, draft, foot, holes, outer_edges, pockets, walls, widths
+from workers.fixes import corners, details, draft, foot, holes, outer_edges, pockets, sheet_reliefs, walls, widths
 
-__all__ = ["corners", "details", "draft", "foot", "holes", "outer_edges", "pockets", "walls", "widths"]
+__all__ = ["corners", "details", "draft", "foot", "holes", "outer_edges", "pockets", "sheet_reliefs", "walls", "widths"]

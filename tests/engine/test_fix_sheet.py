@@ -1,0 +1,55 @@
+"""Proven fixes on sheet metal: by formula, and the flat pattern of the fixed part."""
+
+import math
+from typing import Any
+
+import pytest
+
+from tests.fix_parts import Tried, change_of, tried
+from tests.parts import Solid
+from tests.sheet_parts import Tray, shallow_relief, tabbed
+
+T = 2.0
+
+
+def fixed(solid: Solid, rule: str, number: int = 0) -> Tried:
+    """The fix of a sheet; what it left is still a sheet that lies flat."""
+    fix = tried(solid, rule, number, process="sheet_metal")
+    assert fix.outcome["outcome"] == "cleared", fix.outcome["attempts"] or fix.outcome["reason"]
+    assert pattern(fix)["complete"]
+    return fix
+
+
+def pattern(fix: Tried) -> dict[str, Any]:
+    """The flat pattern of the fixed part."""
+    found: dict[str, Any] = fix.outcome["review"]["flat_pattern"]
+    assert found["available"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("part", "rule", "taken"),
+    [
+        # Half a thickness behind the bend; as deep as a relief that is too narrow; over the sheet beside the bend.
+        (tabbed(), "relief", 2 * 2.001 * 1.0 * T),
+        (tabbed(relief=1.0, depth=4.0), "relief", 2 * 1.001 * 4.0 * T),
+        (shallow_relief(1.0), "relief-depth", 2 * (2.001 * 1.0 + 2.0 * 1.0 + 0.001 * 3.0) * T),
+    ],
+)
+def test_a_relief_is_cut_at_both_ends_of_the_bend(part: Solid, rule: str, taken: float) -> None:
+    fix = fixed(part, rule)
+    assert change_of(fix) == pytest.approx(-taken, rel=1e-6)
+    assert len(fix.outcome["attempts"]) == 1
+
+
+def test_a_square_corner_relief_parts_two_bends() -> None:
+    """Bends that end 0.3 mm off the corner then end a thickness apart, less than the bends are wide."""
+    fix = fixed(Tray(corner=0.3).solid(), "corner-relief")
+    assert fix.outcome["figures"]["side_to"] == pytest.approx(2 * (1.5 / math.sqrt(2) + 1e-3))
+    assert len(pattern(fix)["bends"]) == 4
+
+
+def test_of_bends_that_meet_in_the_corner_nothing_is_left_there() -> None:
+    fix = fixed(Tray(corner=0.0).solid(), "corner-relief")
+    assert len(fix.outcome["attempts"]) == 2
+    assert fix.outcome["figures"]["side_to"] == pytest.approx(2 * 3.501)
