@@ -5,6 +5,7 @@ by DRAFT inside and out, with the inner corners rounded by INNER and the outer o
 """
 
 import math
+from functools import cache
 
 from tests.parts import DOWN, UP, Solid, block, cone, cylinder, drafted_pocket
 
@@ -32,6 +33,11 @@ def box(
     width: float = WIDTH,
 ) -> Solid:
     """The sound box: the middle of its bottom is the origin, it opens upwards."""
+    return _box(wall, draft, height, inner, length, width).moved()  # a copy: the kernel marks what it works on
+
+
+@cache
+def _box(wall: float, draft: float, height: float, inner: float, length: float, width: float) -> Solid:
     outside = frustum(length, width, height, draft, (0.0, 0.0, 0.0))
     # Square to the leaning walls it is `wall` from one to the other: across it is more.
     across = wall / math.cos(math.radians(draft))

@@ -152,7 +152,7 @@ def test_the_wall_of_a_boss(outer: float, inner: float, reported: bool) -> None:
 
 
 def test_a_snap_fit_takes_a_lifter_from_inside() -> None:
-    result = moulded(mould.snap_fit(2.0))
+    result = at_home("snap fit")
     found = only(result, "mould-undercut")
     lean = math.radians(mould.DRAFT)
     reach = 2.0 + mould.WALL - mould.WALL / math.cos(lean) + 8.0 * math.tan(lean)
@@ -165,7 +165,7 @@ def test_a_snap_fit_takes_a_lifter_from_inside() -> None:
 
 
 def test_a_window_takes_a_slider_from_outside() -> None:
-    result = moulded(mould.windowed())
+    result = at_home("window")
     found = only(result, "mould-undercut")
     assert found["severity"] == "major"
     assert len(found["faces"]) == 4
@@ -189,7 +189,7 @@ def test_no_side_action_gets_out_of_a_groove_around_the_inside() -> None:
 def test_the_ball_grows_to_the_widest_place_of_a_thick_ledge() -> None:
     """It touches the outer wall, and both edges where the ledge leaves the inner one, which leans as that does."""
     wall, half = mould.WALL, 3.0 / 2 / math.cos(math.radians(mould.DRAFT))
-    found = only(moulded(mould.snap_fit(2.0, thick=3.0)), "wall-uniformity")
+    found = only(at_home("thick ledge"), "wall-uniformity")
     assert found["measured"]["value"] == pytest.approx((half**2 + wall**2) / wall**2, abs=1e-4)
 
 
@@ -324,8 +324,13 @@ PARTS: dict[str, Callable[[], Solid]] = {
 
 
 @cache
+def part(name: str) -> Solid:
+    return PARTS[name]()
+
+
+@cache
 def at_home(name: str) -> Review:
-    result = moulded(PARTS[name]())
+    result = moulded(part(name))
     assert len(result["findings"]) >= 2
     return result
 
@@ -352,19 +357,19 @@ def whatever_its_size(result: Review) -> Review:
 def test_a_part_is_judged_the_same_wherever_it_lies(
     name: str, axis: tuple[float, float, float], degrees: float, shift: tuple[float, float, float], unit: str
 ) -> None:
-    there = moulded(PARTS[name]().moved(shift, axis, degrees), unit=unit)
+    there = moulded(part(name).moved(shift, axis, degrees), unit=unit)
     assert judged(there) == judged(at_home(name))
 
 
 @pytest.mark.parametrize("name", PARTS)
 def test_ratios_and_angles_do_not_depend_on_size(name: str) -> None:
-    larger = moulded(PARTS[name]().scaled(1.7))
+    larger = moulded(part(name).scaled(1.7))
     assert judged(whatever_its_size(larger)) == judged(whatever_its_size(at_home(name)))
 
 
 @pytest.mark.parametrize("name", PARTS)
 def test_the_numbering_of_faces_does_not_matter(name: str) -> None:
-    solid = PARTS[name]()
+    solid = part(name)
     order = list(range(len(shapes_of(solid.shape, "FACE"))))
     random.Random(7).shuffle(order)
     assert judged(moulded(solid.renumbered(order))) == judged(at_home(name))
@@ -379,7 +384,7 @@ def of_mesh(solid: Solid, folder: Path) -> Review:
 
 
 def test_a_mesh_tells_pull_draft_undercuts_and_walls(tmp_path: Path) -> None:
-    result = of_mesh(mould.snap_fit(2.0), tmp_path)
+    result = of_mesh(part("snap fit").moved(), tmp_path)
     facts, exact = result["facts"], at_home("snap fit")["facts"]
     assert facts["pull_direction"]["value"] == pytest.approx(exact["pull_direction"]["value"], abs=1e-6)
     assert facts["nominal_wall"]["value"] == pytest.approx(mould.WALL, rel=0.01)
