@@ -132,8 +132,8 @@ def running_stack(data: Path, **settings: str) -> Iterator[Stack]:
         yield stack
         family = stack.family() if stack.process.poll() is None else []
     finally:
+        stack.api.close()  # first: the API waits for clients whose connections are open, as a browser's are
         status = stack.stop() if stack.process.poll() is None else None
-        stack.api.close()
     if status is not None:
         assert status == 0
         until(lambda: not any(is_running(process.pid) for process in family), "nothing is left of the stack")
