@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import xmlrpc.client
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import httpx
 import psutil
+from supervisor.xmlrpc import SupervisorTransport
 
 from loadtests.stopping import ending_with_this
 from tests.waiting import PATIENCE, is_running, until
@@ -79,6 +81,12 @@ class Stack:
         command = [str(BIN / "supervisorctl"), "-c", str(self.configuration), *words]
         done = subprocess.run(command, cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False)
         return done.stdout + done.stderr
+
+    def begin(self, program: str) -> None:
+        """Start a program of supervisord's as `supervisorctl start` does, but without waiting for its `startsecs`."""
+        transport = SupervisorTransport("", "", f"unix://{self.data}/run/supervisor.sock")
+        with xmlrpc.client.ServerProxy("http://supervisord", transport) as supervisord:
+            supervisord.supervisor.startProcess(program, False)
 
     def pid(self, program: str) -> int:
         """The process id of a program of supervisord's; 0 while it does not run."""

@@ -215,7 +215,7 @@ def test_ctrl_c_ends_the_small_load_test_at_once(stack: Stack) -> None:
         running.send_signal(signal.SIGINT)
         said, _ = running.communicate(timeout=20)
     finally:
-        stack.control("start", "worker")
+        stack.begin("worker")
         stack.wait_until_ready()
     assert (running.returncode, said) == (130, "")
     assert monitors and not any(is_running(monitor.pid) for monitor in monitors)
