@@ -1,6 +1,7 @@
 """Pockets and slots that are too narrow: one of their flat walls, or both, moved apart."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -12,10 +13,13 @@ from workers.fixes.candidate import REMOVES, Box, Candidate
 from workers.fixes.details import without_small
 from workers.fixes.outline import upright_walls, wider_outline
 from workers.fixes.registry import NoEditError, one_after_the_other, recipe
+from workers.fixes.round_instead import round_instead
 from workers.fixes.situation import JsonObject, Situation, direction_of
+from workers.fixes.widening import Pocket, least_widenings, room_left
 
 PAST_THE_LIMIT_MM = 1e-3
 OPPOSITE = -0.9999
+MOST_WAYS = 4
 
 
 @recipe("pocket-narrow-region")
@@ -27,41 +31,69 @@ def wider(situation: Situation, finding: JsonObject) -> Iterator[Candidate]:
 
 def _apart(situation: Situation, finding: JsonObject) -> Iterator[Candidate]:
     """Its walls moved apart: two that face each other, where it is wide enough the other way; else all around."""
-    change, home = finding["change"], situation.home_of(finding)
+    home, to = situation.home_of(finding), finding["change"]["to"]
+    if len(finding["faces"]) == 2 or home is None:
+        return _pair_apart(situation, finding)
+    if home["size"].get("length", 0.0) < to:
+        return _ring_apart(situation, finding, home)
+    return one_after_the_other(_pair_apart(situation, finding), _ring_apart(situation, finding, home))
+
+
+def _pair_apart(situation: Situation, finding: JsonObject) -> Iterator[Candidate]:
+    change = finding["change"]
     by = change["to"] - change["from"] + PAST_THE_LIMIT_MM
-    if len(finding["faces"]) == 2 or home is None or home["size"].get("length", 0.0) >= change["to"]:
-        for pair in _opposite(situation, finding):
-            yield _cut_back(situation.body, pair, by, change["from"])
-    else:
-        direction = direction_of(situation, home)
-        walls = upright_walls(situation.body, home["faces"], direction)
-        for shares in _shares(len(walls), by):
-            yield _all_around(situation, home, walls, shares, change["from"])
+    for pair in _opposite(situation, finding):
+        yield _cut_back(situation.body, pair, by, change["from"])
 
 
-def _shares(walls: int, by: float) -> Iterator[Floats]:
-    """How far each wall is cut back, mm: all alike, or of four, two that meet, where there is no room at the others."""
-    # Between walls at an angle, it grows by less than they are moved.
-    yield np.full(walls, by / 2)
-    if walls != 4:
-        yield np.full(walls, by)
-        return
-    for first in range(walls):
+def _ring_apart(situation: Situation, finding: JsonObject, home: JsonObject) -> Iterator[Candidate]:
+    """All walls alike, if there is room; a round hole; the least volume with room; at last, opened to its neighbour."""
+    now, width = finding["change"]["from"], finding["change"]["to"] + PAST_THE_LIMIT_MM
+    direction = direction_of(situation, home)
+    pocket = Pocket(situation.body, home["faces"], upright_walls(situation.body, home["faces"], direction), direction)
+    alike = [np.full(len(pocket.walls), share * (width - now)) for share in (0.5, 1.0)]
+    thicknesses = _thicknesses(situation, home)
+    tried = [shares for shares in alike[:1] if room_left(pocket, shares) >= thicknesses[-1]]
+    yield from (_all_around(pocket, shares, now) for shares in tried)
+    yield from round_instead(situation, home, finding["change"]["to"])
+    for shares in [*_with_room(pocket, width, thicknesses), *alike, *_away_from_two(len(pocket.walls), width - now)]:
+        if not any(np.allclose(shares, other, atol=PAST_THE_LIMIT_MM) for other in tried):
+            tried.append(shares)
+            yield _all_around(pocket, shares, now)
+
+
+def _with_room(pocket: Pocket, width: float, thicknesses: list[float]) -> Iterator[Floats]:
+    for left in thicknesses:
+        yield from islice(least_widenings(pocket, width, left), MOST_WAYS)
+
+
+def _away_from_two(walls: int, by: float) -> Iterator[Floats]:
+    """Of four walls, two that meet."""
+    for first in range(walls if walls == 4 else 0):
         yield np.where(np.isin(np.arange(walls), (first, (first + 1) % walls)), by, 0.0)
 
 
-def _all_around(situation: Situation, home: JsonObject, walls: list[int], shares: Floats, now: float) -> Candidate:
-    """Walls of a pocket with flat upright walls cut back by so many mm each."""
-    body, direction = situation.body, direction_of(situation, home)
-    outline = wider_outline(body, walls, direction, shares)
-    low, high = body.extent(home["faces"], direction)
+def _thicknesses(situation: Situation, home: JsonObject) -> list[float]:
+    """mm that have to be left behind a wall: not to be slender; not to be thin."""
+    thin = situation.mildest("wall-thin") + PAST_THE_LIMIT_MM
+    slender = home["size"].get("depth", 0.0) / situation.mildest("wall-slender") + PAST_THE_LIMIT_MM
+    return [slender, thin] if slender > thin else [thin]
+
+
+def _all_around(pocket: Pocket, shares: Floats, now: float) -> Candidate:
+    """The pocket's walls cut back by so many mm each."""
+    body, direction = pocket.body, pocket.direction
+    outline = wider_outline(body, pocket.walls, direction, shares)
+    low, high = body.extent(pocket.faces, direction)
     corners = outline + np.outer(low - outline @ direction, direction)
     along = direction * (high - low)
     ends = np.concatenate([corners, corners + along])
-    by, count = float(shares.max()), int(np.count_nonzero(shares))
+    by, moved = shares.max(), shares[shares > 0]
+    how = f"{len(moved)} of its {len(shares)} walls back by {'up to ' if np.ptp(moved) > 1e-6 else ''}{by:.2f} mm"
+    opened = "" if room_left(pocket, shares) > 0 else ", which opens it into what is beside it"
     return Candidate(
-        words=f"make it wider than {now:.2f} mm: cut {count} of its {len(walls)} walls back by {by:.2f} mm",
-        figures={"width_from": now, "walls_by": by, "walls": float(count)},
+        words=f"make it wider than {now:.2f} mm: cut {how}{opened}",
+        figures={"width_from": now, "walls_by": float(by), "walls": float(len(moved))},
         make=lambda start: cut(start, polygon_prism(corners, along)),
         region=Box(ends.min(axis=0), ends.max(axis=0)).grown(0.01),
         sense=REMOVES,

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from workers.cad.binding import downcast, module, new_shape_map, static
 from workers.cad.edit.errors import EditError
 from workers.cad.explore import explore
-from workers.cad.part import Bend, Curve, Edges, Floats, Ints, Surface
+from workers.cad.part import Bend, Curve, Edges, Floats, Ints, Mesh, Surface
 from workers.cad.solids import find_solids
 from workers.cad.step import read_step
+from workers.cad.tessellate import tessellate
 from workers.cad.topology import FaceGeometry, read_topology
 
 SAME_MM = 1e-4
@@ -56,6 +57,13 @@ class Body:
             for face in self.faces.shapes
         )
         return float(sum(face.Mass() for face in measured))
+
+    @cached_property
+    def mesh(self) -> Mesh:
+        """Triangles of a copy, so that the solid itself carries none."""
+        copy = module("BRepBuilderAPI").BRepBuilderAPI_Copy(self.shape).Shape()
+        low, high = self.edge_boxes
+        return tessellate(copy, explore(copy, "Face"), float(np.linalg.norm(high.max(axis=0) - low.min(axis=0))))
 
     @cached_property
     def areas(self) -> Floats:
