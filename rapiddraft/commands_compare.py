@@ -56,7 +56,7 @@ def _shown(result: Comparison) -> RenderableType:
     counts = ", ".join(f"{number} {name}" for name, number in result["counts"].items())
     lines = [Text.assemble((head, "bold"), f" · {result['process']} · limits: {result['limits']} · findings: {counts}")]
     lines += [Text(note) for note in result["notes"]]
-    return Group(*lines, *_findings(result), *_features(result), *map(_fact, result["facts"]))
+    return Group(*lines, *_findings(result), *_components(result), *_features(result), *map(_fact, result["facts"]))
 
 
 def _findings(result: Comparison) -> list[RenderableType]:
@@ -82,6 +82,14 @@ def _features(result: Comparison) -> list[Text]:
         was, now = row["type"]
         lines.append(Text(f"changed: {was if was == now else f'{was} to {now}'} {row['later']} {sizes}"))
     return lines + [Text(f"moved: {row['type']} {row['later']} by {row['by']:g} mm") for row in of["moved"]]
+
+
+def _components(result: Comparison) -> list[Text]:
+    of = result["components"]
+    lines = [Text(f"component {how}: {name}") for how in ("added", "removed") for name in of[how]]
+    lines += [Text(f"component changed: {row['name']}") for row in of["changed"]]
+    lines += [Text(f"component moved: {row['name']} by {row['by']:g} mm") for row in of["moved"]]
+    return lines + [Text(f"component renamed: {row['earlier']} to {row['later']}") for row in of["renamed"]]
 
 
 def _fact(row: dict[str, Any]) -> Text:

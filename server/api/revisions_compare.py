@@ -34,6 +34,9 @@ class Comparison(BaseModel):
     findings: dict[str, list[dict[str, Any]]] = Field(description="cleared, new, changed (graver or milder), same")
     counts: dict[str, int]
     features: dict[str, Any] = Field(description="added, removed, changed, moved; how many are the same")
+    components: dict[str, Any] = Field(
+        description="Of an assembly: added, removed, changed, moved, renamed; how many are the same"
+    )
     facts: list[dict[str, Any]] = Field(description="Those that differ.")
     notes: list[str]
 

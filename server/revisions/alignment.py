@@ -1,5 +1,6 @@
 """How an earlier version of a part is laid onto a later one: moved rigidly, mirrored or scaled."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,16 +12,22 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Review = dict[str, Any]
+BODY = "body"
 Kind = Literal["identity", "moved", "mirrored", "scaled"]
 
 NEAR_MM = 0.02  # what two exports of one part may differ by, and …
 NEAR_SHARE = 2e-5  # … of the part's diagonal: reviews give directions to six digits
 SAME_SIZE = 1e-3  # relative, of sizes of features
+# Relative: of a body written in splines the kernel's volume was seen to be off by 4e-4.
+SAME_VOLUME = 5e-4
 SAME_SIDES = 1e-3  # relative, of the sides of boxes and of moments that may be exchanged
 SCALED = 1e-3  # relative: a box that is larger by less is the same size
 # A symmetric part may lie a little better turned over, which nobody did: unless all then lies as it was, so much more
 # has to.
 WORTH_MOVING = 0.15
+# A motion that lays less than this on one another is no reason to move a part whose box is about where it was.
+CONVINCING = 0.5
+ABOUT_THE_BOX = 0.8  # of both boxes together, that they have in common
 ANCHORS = 4  # rarest features that are laid onto each other, where boxes and inertia leave the part free to turn
 PARTNERS = 2  # of each, that are off its axis
 MOST_ALIKE = 12  # of one anchor in the later version, that are tried
@@ -84,7 +91,7 @@ class Alignment:
 
 
 def marks_of(review: Review) -> list[Mark]:
-    """The features with their sizes, and the findings with their rules, where they are somewhere."""
+    """The features with their sizes, the findings with their rules, and the bodies of an assembly."""
     marks = []
     for row in review["features"]:
         if row.get("centre") is not None:
@@ -93,7 +100,34 @@ def marks_of(review: Review) -> list[Mark]:
     for row in review["findings"]:
         if row.get("centre") is not None:
             marks.append(Mark(row["rule"], (), _vector(row["centre"]), None))
+    bodies = bodies_of(review)
+    for row in bodies if len(bodies) > 1 else []:
+        marks.append(Mark(BODY, (math.cbrt(row["volume"]), math.sqrt(row["area"])), _vector(row["centre"]), None))
     return marks
+
+
+def bodies_of(review: Review) -> list[dict[str, Any]]:
+    """A row for each body: name of its component, volume, area and centre of mass where it lies."""
+    tree = [*_components(review.get("components") or [])]
+    facts = {body["body"]: body["facts"] for component in tree for body in component["bodies"] if "facts" in body}
+    rows = []
+    for component in tree:
+        for body in component["bodies"]:
+            whole = "placement" not in body  # the only body of its file, whose facts are those of the review
+            of = review["facts"] if whole else facts[body["body"] if body["same_as"] is None else body["same_as"]]
+            volume, area, centre = ((of.get(name) or {}).get("value") for name in ("volume", "area", "centre_of_mass"))
+            if volume is None or area is None or centre is None:
+                continue
+            placement = np.eye(3, 4) if whole else np.array(body["placement"], dtype=float)
+            at = placement[:, :3] @ _vector(centre) + placement[:, 3]
+            rows.append({"name": component["name"], "volume": volume, "area": area, "centre": at.tolist()})
+    return rows
+
+
+def _components(of: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for component in of:
+        yield component
+        yield from _components(component["components"])
 
 
 def align(earlier: Review, later: Review) -> Alignment:
@@ -111,10 +145,21 @@ def align(earlier: Review, later: Review) -> Alignment:
         if scorer.is_whole(best):
             break
         best = max(best, scorer.scored(motion), key=lambda scored: (round(scored[0], 6), not scored[1].is_mirror))
-    if not scorer.is_whole(best) and best[0] < as_it_is[0] + WORTH_MOVING:
+    if not scorer.is_whole(best) and (best[0] < as_it_is[0] + WORTH_MOVING or _stays(best, scorer, frame)):
         best = as_it_is
     share, motion = best
     return Alignment(_kind(motion), motion, share, scorer.near)
+
+
+def _stays(best: tuple[float, Motion], scorer: "_Scorer", frame: "_Frame") -> bool:
+    """Whether, of bodies, as many lie where they lay as would by the best motion; or it lays little on another.
+
+    Of two components that lie apart in another way, the one with the most features would take the other with it.
+    """
+    there = scorer.bodies(best[1])
+    if there > 0:
+        return scorer.bodies(Motion(np.eye(3), np.zeros(3))) >= there
+    return best[0] < CONVINCING and frame.common_box() > ABOUT_THE_BOX
 
 
 def _kind(motion: Motion) -> Kind:
@@ -134,6 +179,16 @@ class _Frame:
         grown = float(ratio.mean())
         is_scaled = float(np.ptp(ratio)) < SCALED * grown and abs(grown - 1) > SCALED
         self.scale = grown if is_scaled else 1.0
+
+    def common_box(self) -> float:
+        """The share of both boxes together that is in both, as they are."""
+        lows, highs = (
+            np.array([review["facts"]["bounding_box"]["where"][end] for review in (self.earlier, self.later)])
+            for end in ("low", "high")
+        )
+        common = float(np.prod(np.maximum(highs.min(axis=0) - lows.max(axis=0), 0.0)))
+        both = float(np.prod(highs - lows, axis=1).sum()) - common
+        return common / both if both > 0 else 0.0
 
     def motions(self, before: list[Mark], after: list[Mark]) -> Iterator[Motion]:
         """All that are worth a try: rigid ones first, then mirrored ones."""
@@ -206,19 +261,27 @@ class _Scorer:
             )
             for kind in kinds
         ]
+        self._bodies = [pair for kind, pair in zip(kinds, self._pairs, strict=True) if kind == BODY]
 
     def scored(self, motion: Motion) -> tuple[float, Motion]:
         """(share, motion): of the marks of both, and of what the whole part is known by: box and centre of mass."""
         met, total = self._of_the_whole(motion)
-        for before, after, alike in self._pairs:
-            apart = np.linalg.norm(motion.points(before)[:, None] - after[None], axis=2)
-            close = (apart < self.near) & alike
+        for pair in self._pairs:
+            close = self._close(motion, *pair)
             met += float(close.any(axis=1).sum() + close.any(axis=0).sum())
         return met / (total + self._total), motion
+
+    def bodies(self, motion: Motion) -> int:
+        """How many bodies of the later version one of the earlier one lies on."""
+        return sum(int(self._close(motion, *pair).any(axis=0).sum()) for pair in self._bodies)
 
     def is_whole(self, scored: tuple[float, Motion]) -> bool:
         """Whether nothing can be better."""
         return scored[0] > 1 - 1e-9
+
+    def _close(self, motion: Motion, before: Floats, after: Floats, alike: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        apart = np.linalg.norm(motion.points(before)[:, None] - after[None], axis=2)
+        return np.asarray((apart < self.near) & alike)
 
     def _of_the_whole(self, motion: Motion) -> tuple[float, int]:
         met, total = 0.0, 0

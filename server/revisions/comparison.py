@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from server.revisions.alignment import Alignment, Review, align
+from server.revisions.alignment import CONVINCING, SAME_VOLUME, Alignment, Review, align
+from server.revisions.components import components_compared, match_bodies
 from server.revisions.errors import NotComparableError
 from server.revisions.matching import Matched, Row, changed_sizes, match_features, match_findings, same_measure
 
@@ -12,11 +13,15 @@ SCHEMA = "rapiddraft.comparison/1"
 SEVERITIES = ("critical", "major", "minor", "info")
 SHOWN = ("id", "rule", "severity", "title", "measured", "limit", "faces", "point", "smallest_change")
 SHAPE = ("volume", "area", "oriented_bounding_box", "bodies")
+INTEGRALS = ("centre_of_mass", "volume", "area", "inertia")
+ONE_SHAPE_TOLD = (
+    "Volume, area, centre of mass and inertia agree: the shape is the same, and what is told here comes from how the "
+    "files divide its faces."
+)
 SAMPLED = ("wall_thickness", "smallest_gap")  # told where they differ, but no sign that the shape does
-# Relative: of a body written in splines the kernel's volume was seen to be off by 4e-4; rays start elsewhere on every
-# mesh.
-SAME = 5e-4
-SAME_SAMPLED = 0.02
+SAME_SAMPLED = 0.02  # relative: rays start elsewhere on every mesh
+# Relative, of what only one shape has in common: the kernel's integrals differ by less, however its faces are divided.
+ONE_SHAPE = 1e-6
 
 
 def compare(earlier: Review, later: Review) -> dict[str, Any]:
@@ -27,17 +32,28 @@ def compare(earlier: Review, later: Review) -> dict[str, Any]:
     """
     _check_alike(earlier, later)
     by = align(earlier, later)
-    features = match_features(_features_of(earlier), _features_of(later), by)
-    ids = {one["id"]: other["id"] for one, other, _ in features.pairs}
+    are_meshes = any("mesh" in review["part"]["format"] for review in (earlier, later))
+    # What is recognised on a mesh hangs on where its triangles are.
+    before, after = ([] if are_meshes else list(review["features"]) for review in (earlier, later))
+    features = match_features(before, after, by)
+    ids = None if are_meshes else {one["id"]: other["id"] for one, other, _ in features.pairs}
     diagonal = float(np.linalg.norm(later["facts"]["bounding_box"]["value"]))
     findings = match_findings(earlier["findings"], later["findings"], by, diagonal, ids)
     of_findings, of_features = _findings(findings), _features(features, by)
+    bodies = match_bodies(earlier, later, by)
+    components = components_compared(bodies, by)
     facts = _facts(earlier, later)
     counts = {name: len(rows) for name, rows in of_findings.items()}
     changed = [name for name in ("cleared", "new", "changed") if counts[name]]
-    touched = any(of_features[name] for name in ("added", "removed", "changed", "moved"))
+    touched = any(rows[name] for rows in (of_features, components) for name in ("added", "removed", "changed", "moved"))
     is_other_shape = any(row["fact"] in SHAPE for row in facts)
     unchanged = not changed and not touched and not is_other_shape and by.kind in ("identity", "moved")
+    notes = _notes(earlier, later, by)
+    kept = max(by.share, _kept(features), _kept(findings), _kept(bodies))
+    if kept < CONVINCING and any(row["fact"] == "oriented_bounding_box" for row in facts):
+        notes.append(f"Only {100 * kept:.0f} % of both versions lies on one another: they may be different parts.")
+    if not unchanged and not facts and _is_one_shape(earlier, later, by):
+        notes.append(ONE_SHAPE_TOLD)
     return {
         "schema": SCHEMA,
         "earlier": _head(earlier),
@@ -49,8 +65,9 @@ def compare(earlier: Review, later: Review) -> dict[str, Any]:
         "findings": of_findings,
         "counts": counts,
         "features": of_features,
+        "components": components,
         "facts": facts,
-        "notes": _notes(earlier, later, by),
+        "notes": notes,
     }
 
 
@@ -66,11 +83,6 @@ def _check_alike(earlier: Review, later: Review) -> None:
         if one != other:
             detail = f"They were reviewed for another {what}: {one} and {other}."
             raise NotComparableError(detail, f"Review both for the same {what}, and compare these.")
-
-
-def _features_of(review: Review) -> list[Row]:
-    """Those with a place of their own: what was recognised on a mesh hangs on where its triangles are."""
-    return [] if "mesh" in review["part"]["format"] else list(review["features"])
 
 
 def _material(review: Review) -> str | None:
@@ -116,7 +128,7 @@ def _how(one: Row, other: Row) -> str:
 def _features(matched: Matched, by: Alignment) -> dict[str, Any]:
     changed, moved, same = [], [], 0
     for one, other, apart in matched.pairs:
-        sizes = changed_sizes(one, other)
+        sizes = changed_sizes(one, other, by.motion.scale)
         is_other = one["type"] != other["type"]
         away = apart is not None and apart >= by.near
         if sizes or is_other:
@@ -139,13 +151,31 @@ def _feature(row: Row) -> Row:
     return {name: row.get(name) for name in ("id", "type", "faces", "size", "centre", "axis")}
 
 
+def _kept(matched: Matched) -> float:
+    """The share of the rows of both versions that are in both."""
+    pairs = 2 * len(matched.pairs)
+    return pairs / max(pairs + len(matched.gone) + len(matched.new), 1)
+
+
+def _is_one_shape(earlier: Review, later: Review, by: Alignment) -> bool:
+    """Whether volume, area, moments of inertia and centre of mass agree as only those of one shape do."""
+    if by.kind not in ("identity", "moved"):
+        return False
+    values = [[(review["facts"].get(name) or {}).get("value") for name in INTEGRALS] for review in (earlier, later)]
+    if any(value is None for of in values for value in of):
+        return False
+    was, now = (np.concatenate([np.atleast_1d(np.array(value, dtype=float)) for value in of]) for of in values)
+    away = np.linalg.norm(by.motion.points(was[None, :3])[0] - now[:3])
+    return bool((np.abs(was - now)[3:] <= ONE_SHAPE * np.abs(now)[3:]).all() and away < by.near)
+
+
 def _facts(earlier: Review, later: Review) -> list[dict[str, Any]]:
     """Those that differ; how many faces there are is no matter of shape."""
     rows = []
     for name in (*SHAPE, *SAMPLED):
         one, other = (review["facts"].get(name) or {} for review in (earlier, later))
         was, now = one.get("value"), other.get("value")
-        if not _is_same_fact(was, now, SAME if name in SHAPE else SAME_SAMPLED):
+        if not _is_same_fact(was, now, SAME_VOLUME if name in SHAPE else SAME_SAMPLED):
             rows.append({"fact": name, "earlier": was, "later": now, "unit": other.get("unit") or one.get("unit")})
     return rows
 
@@ -169,8 +199,6 @@ def _notes(earlier: Review, later: Review, by: Alignment) -> list[str]:
         notes.append(f"The later version is {by.motion.scale:.4g} times as large{why}.")
     if by.kind == "moved":
         notes.append("The part lies elsewhere in the later file; places are given as there.")
-    if by.share < 0.5:
-        notes.append(f"Only {100 * by.share:.0f} % of both versions lies on one another: they may be different parts.")
     if earlier["engine"].get("rules_digest") != later["engine"].get("rules_digest"):
         notes.append("They were reviewed by different rules, so that findings may differ on the same shape.")
     if not all("centre" in row for review in (earlier, later) for row in review["findings"]):

@@ -46,10 +46,10 @@ def match_features(earlier: list[Row], later: list[Row], by: Alignment) -> Match
     """By place and type; then by place alone; on the same axis; and last, of the same type and size, moved."""
 
     def at_one_place(one: Place, other: Place) -> float | None:
-        apart = _apart(one, other)
+        apart = apart_mm(one, other)
         return apart if apart is not None and apart < by.near else None
 
-    return _matched(
+    return matched(
         earlier,
         later,
         by.motion,
@@ -59,18 +59,19 @@ def match_features(earlier: list[Row], later: list[Row], by: Alignment) -> Match
             lambda one, other: _along(one, other, by.near) if _is_type(one, other) else None,
             lambda one, other: _along(one, other, by.near) if _are_holes(one, other) else None,
             lambda one, other: at_one_place(one, other) if _is_like(one, other) else None,
-            lambda one, other: _apart(one, other) if _same(one, other, by) else None,
+            lambda one, other: apart_mm(one, other) if _same(one, other, by) else None,
             lambda one, other: _overlapping(one, other) if _is_type(one, other) else None,
         ],
     )
 
 
 def match_findings(
-    earlier: list[Row], later: list[Row], by: Alignment, diagonal: float, features: dict[str, str]
+    earlier: list[Row], later: list[Row], by: Alignment, diagonal: float, features: dict[str, str] | None
 ) -> Matched:
     """Of one rule: at one place with the same measure; at one place; on the same features; nearby, or nowhere at all.
 
-    `features` has by the id of an earlier feature that of the later one.
+    `features` has by the id of an earlier feature that of the later one; None if one of them is a mesh, on which
+    findings have other places and those of the same measure are taken for the same.
     """
 
     def apart(one: Place, other: Place, within: float) -> float | None:
@@ -78,18 +79,23 @@ def match_findings(
             return None
         if one.centre is None and other.centre is None:
             return 0.0
-        distance = _apart(one, other)
+        distance = apart_mm(one, other)
         return distance if distance is not None and distance < within else None
 
     def on_same_features(one: Place, other: Place) -> float | None:
-        on = {features.get(name) for name in one.row["features"]}
+        on = {(features or {}).get(name) for name in one.row["features"]}
         return apart(one, other, np.inf) if on and on == set(other.row["features"]) else None
 
+    def of_the_same_measure(one: Place, other: Place) -> float | None:
+        if features is not None or one.row["rule"] != other.row["rule"] or not same_measure(one.row, other.row):
+            return None
+        return apart_mm(one, other) or 0.0
+
     def nearby(one: Place, other: Place) -> float | None:
-        bound = one.row["features"] and other.row["features"]
+        bound = features is not None and one.row["features"] and other.row["features"]
         return None if bound else apart(one, other, NEARBY * diagonal)
 
-    return _matched(
+    return matched(
         earlier,
         later,
         by.motion,
@@ -97,6 +103,7 @@ def match_findings(
             lambda one, other: apart(one, other, by.near) if same_measure(one.row, other.row) else None,
             lambda one, other: apart(one, other, by.near),
             on_same_features,
+            of_the_same_measure,
             nearby,
         ],
     )
@@ -127,8 +134,8 @@ def changed_sizes(one: Row, other: Row, scale: float = 1.0) -> dict[str, list[fl
     return changed
 
 
-def _matched(earlier: list[Row], later: list[Row], motion: Motion, passes: list[Distance]) -> Matched:
-    """Each pass pairs what is still alone, the closest first."""
+def matched(earlier: list[Row], later: list[Row], motion: Motion, passes: list[Distance]) -> Matched:
+    """Rows with a `centre`, paired; each pass pairs what is still alone, the closest first."""
     before = [_placed(row, motion) for row in earlier]
     after = [_placed(row, None) for row in later]
     left, right = list(range(len(before))), list(range(len(after)))
@@ -142,7 +149,7 @@ def _matched(earlier: list[Row], later: list[Row], motion: Motion, passes: list[
                 left.remove(i)
                 right.remove(j)
                 pairs.append((i, j))
-    rows = [(before[i].row, after[j].row, _apart(before[i], after[j])) for i, j in sorted(pairs, key=lambda p: p[1])]
+    rows = [(before[i].row, after[j].row, apart_mm(before[i], after[j])) for i, j in sorted(pairs, key=lambda p: p[1])]
     return Matched(rows, [earlier[i] for i in left], [later[j] for j in right])
 
 
@@ -156,7 +163,8 @@ def _placed(row: Row, motion: Motion | None) -> Place:
     return Place(row, None if points is None else points[0], along)
 
 
-def _apart(one: Place, other: Place) -> float | None:
+def apart_mm(one: Place, other: Place) -> float | None:
+    """How far their centres are from each other; None where one is nowhere."""
     if one.centre is None or other.centre is None:
         return None
     return float(np.linalg.norm(one.centre - other.centre))
@@ -183,7 +191,7 @@ def _is_like(one: Place, other: Place) -> bool:
 
 def _along(one: Place, other: Place, near: float) -> float | None:
     """mm between two rows on one axis."""
-    apart = _apart(one, other)
+    apart = apart_mm(one, other)
     if apart is None or one.axis is None or other.axis is None or one.centre is None or other.centre is None:
         return None
     offset = other.centre - one.centre
@@ -194,7 +202,7 @@ def _along(one: Place, other: Place, near: float) -> float | None:
 
 
 def _overlapping(one: Place, other: Place) -> float | None:
-    apart = _apart(one, other)
+    apart = apart_mm(one, other)
     return apart if apart is not None and apart <= (_extent(one.row) + _extent(other.row)) / 2 else None
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from server.revisions.comparison import compare
 from server.revisions.errors import NotComparableError
+from tests.additive_parts import fin, write_stl
 from tests.assemblies import Placed, Product, write_assembly
 from tests.engine.reviewing import Review, reviewed
 from tests.parts import (
@@ -29,6 +30,15 @@ from tests.parts import (
     shapes_of,
 )
 from workers.review import review
+
+OF_THE_WHOLE: Review = {
+    "id": "a",
+    "rule": "setups",
+    "severity": "major",
+    "measured": {"quantity": "setups", "value": 6.0, "unit": "count"},
+    "features": [],
+    "centre": None,
+}
 
 SLOW = settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 lengths = st.floats(-300.0, 300.0)
@@ -216,14 +226,64 @@ def test_only_reviews_of_one_kind_are_compared() -> None:
         compare(milled, {"findings": []})
 
 
-def test_an_assembly_whose_one_part_was_edited(tmp_path: Path) -> None:
-    def written(solid: Solid) -> Review:
-        pair = (Placed(Product("plate", plate())), Placed(Product("other", solid), (200.0, 0.0, 0.0)))
-        path = write_assembly(Product("pair", components=pair), tmp_path / "pair.step")
-        return review(path, "pair.step", "cnc_milling", "default")
+def pair(folder: Path, *placed: Placed) -> Review:
+    path = write_assembly(Product("pair", components=placed), folder / "pair.step")
+    return review(path, "pair.step", "cnc_milling", "default")
 
-    before = written(block(60.0, 40.0, 20.0).cut(drill(6.0, 40.0, (30.0, 20.0, 20.0), point=False)))
-    after = written(block(60.0, 40.0, 20.0).cut(drill(7.0, 40.0, (30.0, 20.0, 20.0), point=False)))
+
+def drilled(diameter: float) -> Product:
+    return Product("other", block(60.0, 40.0, 20.0).cut(drill(diameter, 40.0, (30.0, 20.0, 20.0), point=False)))
+
+
+def test_what_became_of_the_components_of_an_assembly_is_told(tmp_path: Path) -> None:
+    still, aside = Placed(Product("plate", plate())), (200.0, 0.0, 0.0)
+    before = pair(tmp_path, still, Placed(drilled(6.0), aside))
     assert_unchanged(compare(before, before))
-    (change,) = compare(before, after)["features"]["changed"]
+
+    edited = compare(before, pair(tmp_path, still, Placed(drilled(7.0), aside)))
+    (change,) = edited["features"]["changed"]
     assert change["size"] == {"diameter": [6.0, 7.0]}
+    assert [row["name"] for row in edited["components"]["changed"]] == ["other"]
+
+    # The plate has most of the features, and would take the other one with it.
+    moved = compare(before, pair(tmp_path, Placed(still.product, (0.0, 0.0, 300.0)), Placed(drilled(6.0), aside)))
+    assert moved["alignment"]["kind"] == "identity"
+    assert moved["components"]["moved"] == [{"name": "plate", "by": 300.0}]
+    assert [row["by"] for row in moved["features"]["moved"]] == [300.0] * 4
+
+    pin = Product("pin", cylinder(5.0, 30.0, (0.0, 0.0, 40.0)))
+    other_name = Placed(Product("plate v2", plate()))
+    added = compare(before, pair(tmp_path, other_name, Placed(drilled(6.0), aside), Placed(pin), Placed(pin, aside)))
+    assert added["components"]["added"] == ["pin", "pin"]
+    assert added["components"]["renamed"] == [{"earlier": "plate", "later": "plate v2"}]
+    assert added["components"]["same"] == 2
+
+
+def test_a_plate_that_became_thicker_stays_where_it_is() -> None:
+    holes = [drill(6.0, 40.0, (x, y, 21.0), point=False) for x in (15.0, 65.0) for y in (15.0, 65.0)]
+    result = compare(as_built("plate"), of("plate", block(80.0, 80.0, 21.0).cut(*holes)))
+    assert result["alignment"]["kind"] == "identity"
+    assert [row["size"]["depth"] for row in result["features"]["changed"]] == [[20.0, 21.0]] * 4
+    assert result["notes"] == []
+
+
+def test_other_faces_of_the_same_shape_are_said_to_be_that() -> None:
+    result = compare(as_built("plate"), {**as_built("plate"), "findings": [OF_THE_WHOLE]})
+    assert not result["unchanged"]
+    assert any("the shape is the same" in note for note in result["notes"])
+    wider = of("plate", plate(drill(6.01, 40.0, (15.0, 65.0, 20.0), point=False)))
+    assert not any("the shape is the same" in note for note in compare(as_built("plate"), wider)["notes"])
+
+
+def test_a_mesh_is_compared_with_the_solid_it_was_made_of(tmp_path: Path) -> None:
+    solid = fin(0.6)
+    meshed = review(write_stl(solid, tmp_path), "part.stl", "fdm", "default")
+    result = compare(meshed, reviewed(solid, process="fdm"))
+    assert_unchanged(result)
+    assert [row["rule"] for row in result["findings"]["same"]] == ["am-wall"]
+
+
+def test_a_fillet_that_is_written_as_a_spline_keeps_its_place() -> None:
+    # The ring of its section is narrower than the section: such a torus meets itself, and is written as a spline.
+    solid = block(60.0, 60.0, 30.0).cut(pocket(30.0, 30.0, 20.0, (30.0, 30.0, 30.0), corner=6.5, floor=6.0))
+    assert_unchanged(compare(of("plate", solid), of("plate", as_splines(solid))))

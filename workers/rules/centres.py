@@ -7,7 +7,8 @@ import numpy as np
 
 from workers.cad.part import Bend, Curve, Floats, Part, Surface
 
-ROUND = (Surface.CYLINDER, Surface.CONE, Surface.TORUS)
+# Not tori: one that meets itself is written as a spline, so that the same fillet would have two middles.
+ROUND = (Surface.CYLINDER, Surface.CONE)
 PARALLEL = 1 - 1e-6
 COAXIAL_MM = 1e-3
 
