@@ -232,6 +232,20 @@ def lanced() -> Solid:
     return plate(80.0, 60.0, 1.0).cut(window).join(flange(1.0, 10.0, 15.0, 1.0).moved((30.0 - 0.001, 25.0, 0.0)))
 
 
+def louvred() -> Solid:
+    """A plate of 100 × 60 × 1 mm with a louvre of 32 mm, drawn sharp: a slope and two sides, open along y = 36."""
+    rise, run = 4.0, 10.0
+    lean = math.atan2(rise, run)
+    back, top = math.tan(lean / 2), rise + 1.0 / math.cos(lean)
+    outside = prism([(-back, 1.0), (run, 1.0), (run, top)], 32.0)
+    inside = prism([(0.0, 0.0), (run, 0.0), (run, rise)], 30.0)
+    around = (1.0, 1.0, 1.0)  # by 120°: x becomes y, y becomes z
+    return (
+        plate(thickness=1.0).join(outside.moved((29.0, 26.0, 0.0), around, 120.0))
+        .cut(inside.moved((30.0, 26.0, 0.0), around, 120.0))
+    )  # fmt: skip
+
+
 def tube(gap: float) -> Solid:
     """A round tube of 40 × 1 mm, 100 mm long, with a seam that is open by `gap`."""
     ring = cylinder(40.0, 100.0, (0.0, 0.0, 0.0)).cut(cylinder(38.0, 104.0, (0.0, 0.0, -2.0)))

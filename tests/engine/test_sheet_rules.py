@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.engine.reviewing import features, findings, only_feature, reviewed, substance
-from tests.parts import Solid, as_splines, block, cylinder, shapes_of
+from tests.parts import Solid, as_splines, block, cone, cylinder, prism, shapes_of
 from tests.sheet_parts import (
     Strip,
     Tray,
@@ -16,6 +16,7 @@ from tests.sheet_parts import (
     collared,
     countersink,
     hemmed,
+    louvred,
     plate,
     punch,
     shallow_relief,
@@ -53,6 +54,23 @@ def sunk(depth: float, *places: tuple[float, float]) -> Solid:
     return plate().cut(*tools)
 
 
+def counterbored() -> Solid:
+    """A hole of 5 mm with a counterbore of 10 mm, as deep as half the sheet."""
+    return plate().cut(punch(5.0, MIDDLE), cylinder(10.0, 5.0, (50.0, 30.0, 1.0)))
+
+
+def deburred() -> Solid:
+    """A plate whose upper edges are broken all around, as are those of a hole on both sides."""
+    bevels = (countersink(8.6, 0.3, (50.0, 30.0, T)), cone(10.6, 8.0, 1.3, (50.0, 30.0, -1.0)))
+    return plate().chamfer_edges_at_height(0.3, T).cut(punch(8.0, MIDDLE), *bevels)
+
+
+def closed_corners() -> Solid:
+    """A tray whose flanges are wider than their bends, so that they meet in the corners."""
+    squares = [block(8.0, 8.0, 6.0, (x - 4.0, y - 4.0, -2.5)) for x in (0.0, 100.0) for y in (0.0, 80.0)]
+    return Tray(corner=0.0).solid().cut(*squares)
+
+
 def near_bend(distance: float) -> Solid:
     """An angle with a hole of 6 mm whose rim is so far from where the bend begins."""
     return angle().solid().cut(punch(6.0, (50.0 - 3.0 - distance, 30.0, 1.0)))
@@ -82,6 +100,9 @@ def two_radii() -> Solid:
 DEFECTS: list[tuple[str, Solid, float, float | None, str]] = [
     ("sheet-not-constant", plate().cut(block(20.0, 20.0, 1.0, (20.0, 20.0, 1.5))), 25.0, 2.0, "critical"),
     ("sheet-not-constant", plate().join(cylinder(12.0, 3.0, (50.0, 30.0, 2.0))), 150.0, 2.0, "critical"),
+    ("sheet-not-constant", plate().cut(block(4.0, 60.0, 2.0, (96.0, 0.0, 1.0))), 50.0, 2.0, "critical"),
+    ("sheet-not-constant", plate().cut(block(2.0, 60.0, 2.0, (40.0, 0.0, 1.0))), 50.0, 2.0, "critical"),
+    ("sheet-not-constant", counterbored(), 50.0, 2.0, "critical"),
     ("bend-radius", angle(radius=1.0).solid(), 0.5, 1.0, "minor"),
     ("bend-radius-mixed", two_radii(), 2.0, 1.0, "info"),
     ("flange-length", Strip(2.0, 40.0, [50.0, (90.0, 2.0), 5.0]).solid(), 9.0, 10.0, "minor"),
@@ -132,6 +153,8 @@ SOUND: list[Solid] = [
     tabbed(relief=2.0, depth=4.0),
     shallow_relief(0.0),
     slotted(4.0),
+    deburred(),
+    closed_corners(),
 ]
 
 
@@ -187,6 +210,14 @@ def test_a_bridge_is_formed_and_not_unfolded() -> None:
     assert findings(result, "unfold-conflict") == []
 
 
+def test_a_louvre_drawn_sharp_is_formed() -> None:
+    result = sheet(louvred())
+    assert [f["rule"] for f in result["findings"]] == ["formed-feature"]
+    assert only_feature(result, "louvre")["size"]["length"] == pytest.approx(32.0)
+    assert result["flat_pattern"]["bends"] == []
+    assert result["flat_pattern"]["area"] == pytest.approx(6000.0)
+
+
 def test_flanges_that_would_lie_on_one_another() -> None:
     """Two legs that turn into a window cross in the flat; a spiral does not, though it is as crowded when bent."""
     spiral = Strip(1.0, 20.0, [30.0, (90.0, 1.0), 20.0, (90.0, 1.0), 25.0])
@@ -206,6 +237,11 @@ def test_a_block_is_no_sheet() -> None:
     assert not result["flat_pattern"]["available"]
     assert "40 mm thick" in result["flat_pattern"]["reason"]
     assert result["undecided"]
+
+
+def test_a_wedge_is_no_sheet() -> None:
+    wedge = prism([(0.0, 0.0), (100.0, 0.0), (100.0, 3.2), (0.0, 3.0)], 60.0)
+    assert not sheet(wedge)["flat_pattern"]["available"]
 
 
 VARIANTS: dict[str, Callable[[Solid], Solid]] = {

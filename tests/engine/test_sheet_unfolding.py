@@ -63,6 +63,16 @@ def test_a_countersunk_hole_is_cut_at_its_bore(upside_down: bool) -> None:
     assert unfolded(part).area == pytest.approx(6000.0 - 6.25 * math.pi, rel=1e-9)
 
 
+def test_a_hole_broken_on_both_sides_is_cut_at_its_bore() -> None:
+    bevels = [countersink(8.0, 0.5, (50.0, 30.0, z)) for z in (2.0, 0.0)]
+    part = plate().cut(
+        punch(7.0, (50.0, 30.0, 1.0)),
+        bevels[0],
+        bevels[1].moved(axis=(1.0, 0.0, 0.0), degrees=180.0).moved((0.0, 60.0, 0.0)),
+    )
+    assert unfolded(part).area == pytest.approx(6000.0 - 12.25 * math.pi, rel=1e-9)
+
+
 def test_a_hole_through_a_bend_becomes_an_oval() -> None:
     """The hole's axis is the bend's bisector: its borders are curves in space, and the oval's area an integral."""
     strip = angle(90.0, 8.0, 1.0)

@@ -14,6 +14,7 @@ from workers.sheet.layout import Beyond
 OFF = 0.1
 FAR = 20.0
 NOTHING = 1e-3  # mm
+ALIKE = 0.99  # cosine between bends that run the same way
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,12 @@ class _Ends:
         flat = self._free(corner + off * inwards, beside)
         if math.isinf(flat):
             return None
-        if flat < NOTHING and self._meets_another(Point(corner + off * inwards + off * beside)):
+        met = Point(corner + off * inwards + off * beside)
+        if flat < NOTHING and (self._meets_another(met) or self._is_in_corner(Point(corner))):
             return None  # two bends meet in a corner: corner_relief has it
         at_bend = self._free(corner - off * inwards, beside)
+        if math.isinf(at_bend) and inwards @ self.bends[self.number].outwards > 0:
+            return None  # a flange that is wider than its bend, as at a closed corner: what overhangs is not held
         if not math.isinf(at_bend) and bend.zone.distance(Point(corner - off * inwards + (at_bend + off) * beside)) < (
             NOTHING
         ):
@@ -79,7 +83,7 @@ class _Ends:
         full = thickness + bend.bend.radius
         if flat > NOTHING:
             reach = self._free(corner + min(flat / 2, thickness / 4) * beside, inwards)
-            place = _rectangle(start, flat * beside, (bend.allowance + reach) * inwards)
+            place = None if math.isinf(reach) else _rectangle(start, flat * beside, (bend.allowance + reach) * inwards)
             return Relief(self.number, flat, full + reach, place)
         if at_bend > NOTHING:
             width = 0.0 if math.isinf(at_bend) else at_bend
@@ -95,6 +99,12 @@ class _Ends:
     def _meets_another(self, at: Point) -> bool:
         own = self.bends[self.number]
         return any(other is not own and other.bend.zone.distance(at) < NOTHING for other in self.bends)
+
+    def _is_in_corner(self, at: Point) -> bool:
+        """Whether another bend, square to this one or at another angle, begins within a thickness."""
+        own = self.bends[self.number]
+        across = [other for other in self.bends if abs(float(other.bend.along @ own.bend.along)) < ALIKE]
+        return any(other.bend.zone.distance(at) < self.thickness for other in across)
 
     def _held(self, start: Floats, direction: Floats) -> float:
         """mm from a point in the material to where it ends in a direction, at most as far as one looks."""
@@ -112,7 +122,5 @@ class _Ends:
         return 0.0 if distance < NOTHING else distance
 
 
-def _rectangle(corner: Floats, one: Floats, two: Floats) -> Polygon | None:
-    """None if it goes on without end."""
-    corners = np.array([corner, corner + one, corner + one + two, corner + two])
-    return Polygon(corners) if np.isfinite(corners).all() else None
+def _rectangle(corner: Floats, one: Floats, two: Floats) -> Polygon:
+    return Polygon([corner, corner + one, corner + one + two, corner + two])

@@ -110,25 +110,28 @@ def _area(part: Part, faces: Iterable[int]) -> float:
 
 def _seen_from(graph: FaceGraph, skins: Skins) -> Sheet:
     charts, left, curves = {}, [], CurvePoints(graph)
+    between = _runs(graph, {*skins.cut, *skins.rest})
+    runs = {face: run for run in between for face in run}
     for face in skins.top:
         chart = chart_of(graph, face, skins.thickness, curves)
         if chart is not None:
-            charts[face] = _with_narrow_holes(graph, chart, skins)
+            charts[face] = _with_narrow_holes(graph, chart, runs)
     left += [Left(run, _why_not(graph, run)) for run in _runs(graph, set(skins.top) - set(charts))]
-    between = _runs(graph, {*skins.cut, *skins.rest})
     blind, raised_or_sunk = _blind_loops(graph, skins, charts, between)
     left += raised_or_sunk
     charts = {face: _without(chart, blind.get(face, [])) for face, chart in charts.items()}
     joints = _joints(graph, skins, charts)
     stamped = [stamp for run in left for stamp in _stamped(graph, skins, charts, run.faces)]
-    bridges = _bridges(skins, charts, joints)
-    if bridges:
-        left += [Left(run, BRIDGE) for run in _runs(graph, bridges)]
-        charts = {face: chart for face, chart in charts.items() if face not in bridges}
-        joints = [joint for joint in joints if not bridges.intersection(joint.faces)]
+    stretched, straps = _stretched(skins, charts, joints)
+    if stretched:
+        cut = set(skins.cut)
+        for run in _runs(graph, stretched):
+            is_bridge = not straps.isdisjoint(run) and _touches(graph, run, cut)
+            left.append(Left(run, BRIDGE if is_bridge else PRESSED))
+        charts = {face: chart for face, chart in charts.items() if face not in stretched}
+        joints = [joint for joint in joints if not stretched.intersection(joint.faces)]
     edges = {edge for chart in charts.values() for loop in chart.loops for s in loop for edge in s.edges}
     sides = {edge: (graph.pairs[edge][0], graph.pairs[edge][1]) for edge in sorted(edges)}
-    runs = {face: run for run in between for face in run}
     raised = {face for run in between if _is_collar(graph, run) for face in run}
     sinks = {face: sink for face in skins.cut if (sink := _countersink(graph, face, skins.thickness)) is not None}
     return Sheet(skins, charts, joints, _bends(graph, charts, joints), left, stamped, sides, runs, raised, sinks, blind)
@@ -217,23 +220,52 @@ def _runs(graph: FaceGraph, faces: set[int]) -> list[list[int]]:
     return found
 
 
-def _bridges(skins: Skins, charts: dict[int, Chart], joints: list[Joint]) -> set[int]:
-    """Faces of straps that are held at both ends and bent out of the sheet and back: they were stretched.
+def _touches(graph: FaceGraph, run: list[int], faces: set[int]) -> bool:
+    return any(other in faces for face in run for _, other in graph.neighbours(face))
 
-    Around a tube, which was rolled and closed, the bends add up to a full turn instead.
+
+def _stretched(skins: Skins, charts: dict[int, Chart], joints: list[Joint]) -> tuple[set[int], set[int]]:
+    """(faces that were stretched out of the sheet, those of straps among them).
+
+    A strap is held at both ends and bent out of the sheet and back. Around a tube, which was rolled and closed, the
+    bends add up to a full turn instead.
     """
     loops = {face: chart.loops for face, chart in charts.items()}
     stretch = {face: chart.stretch(0.5, skins.thickness) for face, chart in charts.items()}
     found = lay_out(loops, stretch, joints, skins.base, skins.thickness, 0.5)
-    bridges: set[int] = set()
+    straps: set[int] = set()
+    closed: set[int] = set()
     for joint in found.rings:
         ring = found.ring_of(joint)
         sharp = sum(math.radians(j.angle) * (-1 if j.is_outside else 1) for j in found.joints_of_ring(joint))
-        if abs(sum(charts[face].turn for face in ring) + sharp) < BACK_AGAIN:
-            bridges |= set(ring)
-    kept = [joint for joint in joints if not bridges.intersection(joint.faces)]
+        is_strap = abs(sum(charts[face].turn for face in ring) + sharp) < BACK_AGAIN
+        (straps if is_strap else closed).update(ring)
+    stretched = straps | _pressed(charts, joints, closed - straps)
+    if not stretched:
+        return stretched, straps
+    kept = [joint for joint in joints if not stretched.intersection(joint.faces)]
     still = lay_out(loops, stretch, kept, skins.base, skins.thickness, 0.5)
-    return bridges | (set(found.placed) - set(still.placed)) if bridges else set()
+    return stretched | (set(found.placed) - set(still.placed)), straps
+
+
+def _pressed(charts: dict[int, Chart], joints: list[Joint], closed: set[int]) -> set[int]:
+    """Of faces that close corners those that rise within a flat: a louvre's. On its border they would be welded."""
+    found: set[int] = set()
+    for face in sorted(closed):
+        if face in found:
+            continue
+        group, queue = {face}, [face]
+        while queue:
+            at = queue.pop()
+            beside = {other for joint in joints if at in joint.faces for other in joint.faces}
+            queue += sorted((beside & closed) - group)
+            group |= beside & closed
+        held = [joint for joint in joints if len(group.intersection(joint.faces)) == 1]
+        around = {other for joint in held for other in joint.faces} - group
+        inner = {e for other in around for loop in charts[other].loops[1:] for s in loop for e in s.edges}
+        if len(around) == 1 and inner.issuperset(joint.edge for joint in held):
+            found |= group
+    return found
 
 
 def _why_not(graph: FaceGraph, faces: list[int]) -> str:
@@ -306,19 +338,11 @@ def _is_one_bend(graph: FaceGraph, one: int, two: int) -> bool:
     return same and abs(float(graph.faces.radius[one] - graph.faces.radius[two])) < graph.tolerance
 
 
-def _with_narrow_holes(graph: FaceGraph, chart: Chart, skins: Skins) -> Chart:
-    """The chart with each hole as narrow as it is on the other skin, if narrower: a countersink is cut at its bore."""
+def _with_narrow_holes(graph: FaceGraph, chart: Chart, runs: dict[int, list[int]]) -> Chart:
+    """The chart with each hole as narrow as it is on its way to the other skin: a countersink is cut at its bore."""
     if not chart.is_flat:
         return chart
-    behind = [
-        edge
-        for other in skins.partner.get(chart.face, [])
-        for loop in graph.faces.loops[other][1:]
-        if len(loop) == 1 or _is_round(graph, loop)
-        for edge in loop[:1]
-        if graph.is_circle[edge]
-    ]
-    loops = [chart.loops[0], *(_narrowed(graph, loop, behind, chart.face) for loop in chart.loops[1:])]
+    loops = [chart.loops[0], *(_narrowed(graph, loop, chart.face, runs) for loop in chart.loops[1:])]
     return replace(chart, loops=loops)
 
 
@@ -328,18 +352,18 @@ def _is_round(graph: FaceGraph, loop: list[int]) -> bool:
     return all(graph.is_circle[e] for e in loop) and bool(np.ptp(centre, axis=0).max() < CONCENTRIC)
 
 
-def _narrowed(graph: FaceGraph, loop: list[Segment], behind: list[int], face: int) -> list[Segment]:
+def _narrowed(graph: FaceGraph, loop: list[Segment], face: int, runs: dict[int, list[int]]) -> list[Segment]:
     own = [edge for segment in loop for edge in segment.edges]
     if not _is_round(graph, own):
         return loop
     edges, axis = graph.edges, graph.faces.axis[face]
     centre, radius = edges.centre[own[0]], float(edges.radius[own[0]])
-    for edge in behind:
-        offset = edges.centre[edge] - centre
-        aside = float(np.linalg.norm(offset - (offset @ axis) * axis))
-        if aside < CONCENTRIC and edges.radius[edge] < radius - CONCENTRIC:
-            ratio = float(edges.radius[edge]) / radius
-            return [
-                replace(s, points=s.centre + (s.points - s.centre) * ratio) if s.centre is not None else s for s in loop
-            ]
-    return loop
+    inside = {edge for at in runs.get(graph.other(own[0], face), []) for edge in graph.part.edges_of_face[at]}
+    rings = np.array([edge for edge in sorted(inside) if graph.is_circle[edge]], dtype=np.int64)
+    offset = edges.centre[rings] - centre
+    aside = np.linalg.norm(offset - np.outer(offset @ axis, axis), axis=1)
+    narrowest = float(edges.radius[rings[aside < CONCENTRIC]].min(initial=radius))
+    if narrowest > radius - CONCENTRIC:
+        return loop
+    ratio = narrowest / radius
+    return [replace(s, points=s.centre + (s.points - s.centre) * ratio) if s.centre is not None else s for s in loop]

@@ -24,7 +24,7 @@ SAME_PLACE = 1e-3  # mm
 PARALLEL = 1 - 1e-6
 LYING = 0.99  # cosine: a cut face does not lie along the sheet
 ROUND_TUBE = 359.0  # degrees that a cylinder spans: it is closed
-HIGHEST = 1.5  # thicknesses that a cut face is high: slanted ones are higher than one
+HIGHEST = 1.5  # thicknesses that a cut face is wide: slanted ones are wider than one
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def find_skins(part: Part, facts: PartFacts, graph: FaceGraph) -> Skins | None:
     bottom = graph.flood([face for face in partner[base] if face not in top], may_cross)
     if not bottom or top & bottom:
         return None
-    cut = _cut_faces(graph, top, bottom, thickness)
+    cut = _cut_faces(graph, top, bottom, _floors(part, facts, top | bottom, thickness), thickness)
     skin = sorted(top | bottom)
     rest = sorted(set(range(len(part.faces))) - top - bottom - cut)
     whole = float(area.sum())
@@ -141,8 +141,10 @@ def _is_thick(faces: Faces, face: Ints, target: Ints, reach: Floats, thickness: 
     """(n,) whether `target` is one thickness behind `face`, by the surfaces themselves where they are offsets."""
     exact = exact_distances(faces, face, target, Through.MATERIAL)
     exact = np.where(np.isnan(exact), _shell_distances(faces, face, target), exact)
+    flat = (faces.kind[face] == Surface.PLANE) & (faces.kind[target] == Surface.PLANE)
     off = np.abs(np.where(np.isnan(exact), reach, exact) - thickness)
-    return np.asarray(off <= np.where(np.isnan(exact), MESHED_THICKNESS, SAME_THICKNESS) * thickness + 1e-6)
+    # A mesh of flats is exact: between those of a wedge no sheet's tolerance is to be had.
+    return np.asarray(off <= np.where(np.isnan(exact) & ~flat, MESHED_THICKNESS, SAME_THICKNESS) * thickness + 1e-6)
 
 
 def _shell_distances(faces: Faces, first: Ints, second: Ints) -> Floats:
@@ -173,7 +175,16 @@ def _shell_distances(faces: Faces, first: Ints, second: Ints) -> Floats:
     )
 
 
-def _cut_faces(graph: FaceGraph, top: set[int], bottom: set[int], thickness: float) -> set[int]:
+def _floors(part: Part, facts: PartFacts, skin: set[int], thickness: float) -> set[int]:
+    """Faces that lie along a skin, nearer to it than the sheet is thick: of a rabbet, say, or a counterbore."""
+    pairs = [wall.faces for wall in facts.thickness.walls if len(skin.intersection(wall.faces)) == 1]
+    one, two = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    distance = exact_distances(part.faces, one, two, Through.MATERIAL)
+    lies = (part.faces.kind[one] == part.faces.kind[two]) & (distance < thickness * (1 - SAME_THICKNESS))
+    return {*one[lies].tolist(), *two[lies].tolist()} - skin
+
+
+def _cut_faces(graph: FaceGraph, top: set[int], bottom: set[int], floors: set[int], thickness: float) -> set[int]:
     """Faces of runs from one skin to the other that stay between the two and do not lie along them."""
     skin = top | bottom
     cut: set[int] = set()
@@ -185,18 +196,16 @@ def _cut_faces(graph: FaceGraph, top: set[int], bottom: set[int], thickness: flo
         seen |= run
         around = {other for member in run for _, other in graph.neighbours(member)}
         if around & top and around & bottom:
-            cut |= {member for member in run if _is_between(graph, member, skin, thickness)}
+            cut |= {m for m in run if m not in floors and _stands_across(graph, m, skin, thickness)}
     return cut
 
 
-def _is_between(graph: FaceGraph, face: int, skin: set[int], thickness: float) -> bool:
-    """Whether a face stands across the sheet, and is no higher than the sheet is thick: by its area over its border."""
-    faces, border = graph.faces, 0.0
-    for edge, other in graph.neighbours(face):
-        if other not in skin:
-            continue
-        border += float(graph.edges.length[edge])
-        lies = graph.kind[face] == graph.kind[other] == Surface.PLANE
+def _stands_across(graph: FaceGraph, face: int, skin: set[int], thickness: float) -> bool:
+    """Whether a face stands across the sheet, and is no wider than the sheet is thick: by its area over its border."""
+    faces = graph.faces
+    for _, other in graph.neighbours(face):
+        lies = other in skin and graph.kind[face] == graph.kind[other] == Surface.PLANE
         if lies and abs(float(faces.axis[face] @ faces.axis[other])) > LYING:
             return False
-    return border == 0.0 or float(faces.area[face]) < HIGHEST * thickness * (border / 2 + thickness)
+    border = float(graph.edges.length[graph.part.edges_of_face[face]].sum())
+    return float(faces.area[face]) < HIGHEST * thickness * border / 2

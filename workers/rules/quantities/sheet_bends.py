@@ -39,7 +39,7 @@ def bend_radius_to_thickness(subject: Subject, _rule: Rule) -> list[Measurement]
 
 
 def _wider(radius: float, thickness: float, count: int) -> ChangeTo:
-    what = "the bend" if count == 1 else f"all {count} bends"
+    what = "it" if count == 1 else f"all {count}"
 
     def change(limit: float) -> Change:
         to = limit * thickness
@@ -60,7 +60,8 @@ def bend_radii(subject: Subject, _rule: Rule) -> list[Measurement]:
         face for radius, bends in groups.items() if radius != common for one in bends for face in bend_faces(laid, one)
     ]
     faces = odd or bend_faces(laid, groups[common][0])
-    text = f"bend all about R{common:.2f} mm, as most are"
+    is_most = 2 * len(groups[common]) > sum(map(len, groups.values()))
+    text = f"bend all about R{common:.2f} mm" + (", as most are" if is_most else ", say")
     return [measured(subject, float(len(groups)), faces, lambda _limit: text)]
 
 

@@ -4,9 +4,7 @@ from workers.rules.measurement import Change, ChangeTo, Measurement
 from workers.rules.quantities.registry import Subject, quantity
 from workers.rules.quantities.sheet_parts import bend_faces, laid_flat, measured
 from workers.rules.rule_file import Rule
-from workers.sheet.reliefs import NOTHING, Relief
-
-ALIKE = 0.99  # cosine between bends that run the same way
+from workers.sheet.reliefs import ALIKE, NOTHING, Relief
 
 
 @quantity("relief_width")

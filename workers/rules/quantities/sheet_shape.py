@@ -28,10 +28,10 @@ def thickness_off_sheet(subject: Subject, _rule: Rule) -> list[Measurement]:
     found = []
     for place in sorted(places):
         odd = set(place) - cut
-        inside = [wall for wall in walls if odd.intersection(wall.faces) and cut.isdisjoint(wall.faces)]
-        # Down to the other skin, where there is one below: across a boss is no thickness of the sheet.
-        down = [wall for wall in inside if not odd.issuperset(wall.faces)]
-        if worst := _worst(down or inside, sheet.thickness):
+        # Down to a skin: across a boss, from side to side, is no thickness of the sheet.
+        skin = {*sheet.skins.top, *sheet.skins.bottom}
+        down = [wall for wall in walls if odd.intersection(wall.faces) and skin.intersection(wall.faces)]
+        if worst := _worst(down, sheet.thickness):
             found.append(_off(subject, worst, sorted(odd), sheet.thickness))
     return found
 
