@@ -8,6 +8,7 @@ FIXABLE_RULES = frozenset(
         "corner-radii-mixed",
         "corner-radius",
         "corner-relief",
+        "corner-sharp",
         "draft",
         "edge-external-fillet",
         "floor-fillet-inconsistent",

@@ -48,8 +48,9 @@ def _is_graver(finding: JsonObject, than: JsonObject) -> bool:
 
 def _match(finding: JsonObject, earlier: list[JsonObject], old_of: list[set[int]], before: Body) -> JsonObject | None:
     alike = [other for other in earlier if other["rule"] == finding["rule"]]
-    by_id = [other for other in alike if other["id"] == finding["id"]]
-    if by_id:
+    # Those that would have one id are numbered: which of them is meant, their faces tell.
+    by_id = [other for other in alike if _unnumbered(other) == _unnumbered(finding)]
+    if len(by_id) == 1:
         return by_id[0]
     if not finding["faces"]:
         return next((other for other in alike if not other["faces"]), None)
@@ -58,6 +59,10 @@ def _match(finding: JsonObject, earlier: list[JsonObject], old_of: list[set[int]
     scored = [(_overlap(finding, other, old_of, known), _gap(place, other), other) for other in alike]
     close = [row for row in scored if row[0] > MOST or (not known and _is_within(place, before, row[2]))]
     return min(close, key=lambda row: (-round(row[0], 6), row[1]), default=(0, 0, None))[2]
+
+
+def _unnumbered(finding: JsonObject) -> str:
+    return str(finding["id"]).split("-")[0]
 
 
 def _overlap(finding: JsonObject, other: JsonObject, old_of: list[set[int]], known: set[int]) -> float:

@@ -1,0 +1,106 @@
+"""Inner corners of moulded parts: rounded by half the wall."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from workers.cad.edit.blends import rounded
+from workers.cad.edit.body import Body
+from workers.cad.part import Bend
+from workers.fixes.candidate import ADDS, EITHER, Box, Candidate
+from workers.fixes.depressions import edges_near, refilleted
+from workers.fixes.registry import NoEditError, recipe
+from workers.fixes.situation import PATCHES, JsonObject, Situation
+
+PAST_THE_LIMIT_MM = 1e-3
+OPPOSITE = -0.98  # cosine: the two sides of a wall, drafted or not
+WALLS_APART = 3.0  # from an inner edge to the outer one of the same corner, at most
+
+
+@recipe("corner-sharp")
+def rounded_off(situation: Situation, finding: JsonObject) -> Iterator[Candidate]:
+    """A fillet along all sharp edges of the finding at once; of a fillet that is too tight, a larger one."""
+    # A sharp corner asks first for any radius at all, but one below half the wall would be found again.
+    wanted = finding["change"]["to"] + PAST_THE_LIMIT_MM
+    if finding["measured"]["value"] > 0:
+        yield _larger(situation, finding, wanted)
+        return
+    if not finding["edges"]:
+        raise NoEditError("the corner has no edge to round")
+    yield _fillet(situation, finding, wanted)
+    wall = situation.review["facts"].get("nominal_wall", {}).get("value")
+    outer = _outer_edges(situation.body, finding["edges"], wall) if wall else []
+    if outer:
+        yield _inside_and_out(situation, finding["edges"], outer, wanted, wanted + wall)
+
+
+def _outer_edges(body: Body, inner: list[int], wall: float) -> list[int]:
+    """The sharp outer edges around the corners that `inner` edges are in, where both walls are about as thick."""
+    edges, faces = body.edges, body.faces
+    found = set()
+    for edge in inner:
+        one, two = (faces.axis[face] for face in edges.faces[edge])
+        for other in np.flatnonzero((edges.bend == Bend.CONVEX) & (edges.faces >= 0).all(axis=1)).tolist():
+            normals = faces.axis[edges.faces[other]]
+            opposite = {(int(np.argmin(normals @ own))) for own in (one, two) if (normals @ own).min() < OPPOSITE}
+            between = edges.middle[other] - edges.middle[edge]
+            if len(opposite) == 2 and np.linalg.norm(between) < WALLS_APART * wall:
+                found.add(other)
+    return sorted(found)
+
+
+def _inside_and_out(
+    situation: Situation, inner: list[int], outer: list[int], radius: float, beyond: float
+) -> Candidate:
+    """Both sides of the corner rounded about one centre, so that the wall stays as thick."""
+    places = [situation.body.edges.middle[edge] for edge in inner]
+
+    def make(start: Body) -> Body:
+        outside = rounded(start, outer, beyond)
+        return rounded(outside, sorted({edge for place in places for edge in edges_near(outside, place)}), radius)
+
+    return Candidate(
+        words=f"round the inner corner with R{radius:.2f} mm, and the outer edges around it with R{beyond:.2f} mm",
+        figures={"radius_from": 0.0, "radius_to": radius, "outer_to": beyond, "edges": float(len(inner))},
+        make=make,
+        region=Box(*situation.body.box_of_edges([*inner, *outer])).grown(2 * beyond),
+        sense=EITHER,
+    )
+
+
+def _fillet(situation: Situation, finding: JsonObject, radius: float) -> Candidate:
+    edges = finding["edges"]
+    where = "the inner corner" if len(edges) == 1 else f"the inner corner along its {len(edges)} edges"
+    return Candidate(
+        words=f"round {where} with R{radius:.2f} mm",
+        figures={"radius_from": 0.0, "radius_to": radius, "edges": float(len(edges))},
+        make=lambda start: rounded(start, edges, radius),
+        region=Box(*situation.body.box_of_edges(edges)).grown(2 * radius),
+        sense=ADDS,
+    )
+
+
+def _larger(situation: Situation, finding: JsonObject, radius: float) -> Candidate:
+    now, fillets = finding["change"]["from"], _with_patches(situation.body, finding["faces"])
+    box = Box(*situation.body.box_of_faces(fillets)).grown(2 * radius)
+
+    def make(start: Body) -> Body:
+        return refilleted(start, fillets, box, lambda _bare, _edge: radius)
+
+    return Candidate(
+        words=f"raise the radius of the inner corner from R{now:.2f} mm to R{radius:.2f} mm",
+        figures={"radius_from": now, "radius_to": radius},
+        make=make,
+        region=box,
+        sense=ADDS,
+    )
+
+
+def _with_patches(body: Body, fillets: list[int]) -> list[int]:
+    """Fillets, and the doubly curved faces where several of them meet."""
+    around: dict[int, set[int]] = {}
+    for fillet in fillets:
+        for edge, other in body.neighbours(fillet):
+            if body.edges.bend[edge] == Bend.SMOOTH and body.faces.kind[other] in PATCHES:
+                around.setdefault(other, set()).add(fillet)
+    return sorted({*fillets, *(patch for patch, beside in around.items() if len(beside) > 1)})
