@@ -4,12 +4,14 @@ The fork server imports this module, so that a child has it at once. A child wri
 line to its pipe: any number of `{"stage": …}`, then one `{"outcome": …}`.
 """
 
+import atexit
 import contextlib
 import gc
 import json
 import logging
 import os
 import resource
+import shutil
 import signal
 import traceback
 from dataclasses import dataclass
@@ -27,6 +29,14 @@ from workers.errors import PartError
 FORK_SERVER = os.getpid()
 
 logger = logging.getLogger("workers.sandbox")
+
+
+@atexit.register
+def _remove_socket_folder() -> None:
+    """In a fork server, which ends when its worker has: what a worker leaves that was killed. Elsewhere nothing."""
+    server: Any = forkserver._forkserver
+    if server._forkserver_pid is None and server._forkserver_address:
+        shutil.rmtree(Path(server._forkserver_address).parent, ignore_errors=True)
 
 
 @dataclass(frozen=True)

@@ -197,8 +197,9 @@ class Sandbox:
     def close(self) -> None:
         """End the fork server, any children and its socket's folder with it. A later `run` would start it anew."""
         with _multiprocessing_lock:
-            forkserver._forkserver._stop()  # type: ignore[attr-defined]
-            _remove_socket_folder()
+            _remove_socket_folder()  # first: else the fork server does it as it ends, and multiprocessing would stumble
+            with suppress(FileNotFoundError):
+                forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
 def _remove_socket_folder() -> None:
