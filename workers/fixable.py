@@ -4,6 +4,11 @@ from typing import Any
 
 FIXABLE_RULES = frozenset(
     {
+        "am-detail",
+        "am-gap",
+        "am-hole",
+        "am-pin",
+        "am-wall",
         "boss-high",
         "corner-radii-mixed",
         "corner-radius",
@@ -17,12 +22,15 @@ FIXABLE_RULES = frozenset(
         "hole-depth",
         "hole-flat-bottom",
         "hole-nonstandard",
+        "hole-size-sheet",
         "hole-small",
         "pocket-deep",
         "pocket-narrow-region",
         "relief",
         "relief-depth",
+        "slot-width",
         "text-small",
+        "turn-radial-hole",
         "wall-slender",
         "wall-thin",
     }

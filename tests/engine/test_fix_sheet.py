@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.fix_parts import Tried, change_of, tried
-from tests.parts import Solid
-from tests.sheet_parts import Tray, shallow_relief, tabbed
+from tests.parts import Solid, block, cylinder
+from tests.sheet_parts import Tray, plate, punch, shallow_relief, tabbed
 
 T = 2.0
 
@@ -53,3 +53,19 @@ def test_of_bends_that_meet_in_the_corner_nothing_is_left_there() -> None:
     fix = fixed(Tray(corner=0.0).solid(), "corner-relief")
     assert len(fix.outcome["attempts"]) == 2
     assert fix.outcome["figures"]["side_to"] == pytest.approx(2 * 3.501)
+
+
+OBROUND = block(10.0, 1.2, 4.0, (40.0, 29.4, -1.0)).join(*(cylinder(1.2, 4.0, (x, 30.0, -1.0)) for x in (40.0, 50.0)))
+
+
+@pytest.mark.parametrize(
+    ("tool", "rule", "taken"),
+    [
+        (punch(1.5, (50.0, 30.0, 1.0)), "hole-size-sheet", math.pi / 4 * (2.0**2 - 1.5**2) * T),
+        (block(20.0, 1.2, 4.0, (40.0, 30.0, -1.0)), "slot-width", 20.0 * 0.801 * T),
+        (block(10.0, 1.2, 4.0, (-1.0, 30.0, -1.0)), "slot-width", 9.0 * 0.801 * T),
+        (OBROUND, "slot-width", (10.0 * 0.802 + math.pi / 4 * (2.002**2 - 1.2**2)) * T),
+    ],
+)
+def test_an_opening_is_widened(tool: Solid, rule: str, taken: float) -> None:
+    assert change_of(fixed(plate().cut(tool), rule)) == pytest.approx(-taken, rel=1e-6)

@@ -1,6 +1,8 @@
 """All recipes, registered by being imported."""
 
 from workers.fixes import (
+    additive_rounds,
+    additive_spans,
     corners,
     details,
     draft,
@@ -9,12 +11,16 @@ from workers.fixes import (
     moulding_corners,
     outer_edges,
     pockets,
+    sheet_openings,
     sheet_reliefs,
+    turning_holes,
     walls,
     widths,
 )
 
 __all__ = [
+    "additive_rounds",
+    "additive_spans",
     "corners",
     "details",
     "draft",
@@ -23,7 +29,9 @@ __all__ = [
     "moulding_corners",
     "outer_edges",
     "pockets",
+    "sheet_openings",
     "sheet_reliefs",
+    "turning_holes",
     "walls",
     "widths",
 ]

@@ -1,0 +1,43 @@
+"""Proven fixes on parts for additive processes, by formula."""
+
+import math
+
+import pytest
+
+from tests import additive_parts as parts
+from tests.fix_parts import Tried, change_of, tried
+from tests.parts import Solid, block, cylinder
+
+
+def fixed(solid: Solid, rule: str, process: str = "fdm") -> Tried:
+    """The fix of a part that is printed."""
+    fix = tried(solid, rule, process=process)
+    assert fix.outcome["outcome"] == "cleared", fix.outcome["attempts"] or fix.outcome["reason"]
+    return fix
+
+
+@pytest.mark.parametrize(
+    ("part", "rule", "added"),
+    [
+        (parts.pin(1.5), "am-pin", math.pi / 4 * (3.0**2 - 1.5**2) * 10.0),
+        (parts.hole(1.2), "am-hole", -math.pi / 4 * (2.0**2 - 1.2**2) * 3.0),
+        (parts.fin(0.6), "am-wall", 0.201 * 30.0 * 12.0),
+        (parts.slit(0.3), "am-gap", -0.201 * 30.0 * 12.0),
+        (parts.raised_stroke(0.3), "am-detail", 0.301 * 10.0 * 0.8),
+        (parts.engraved_stroke(0.3), "am-detail", -0.301 * 10.0 * 0.8),
+    ],
+)
+def test_what_is_too_fine_is_made_wider(part: Solid, rule: str, added: float) -> None:
+    assert change_of(fixed(part, rule)) == pytest.approx(added, rel=1e-6)
+
+
+def test_a_stroke_that_has_no_flat_sides_is_left_out() -> None:
+    ring = cylinder(10.0, 2.8, (20.0, 15.0, 0.0)).cut(cylinder(9.4, 3.0, (20.0, 15.0, 0.0)))
+    fix = fixed(block(40.0, 30.0, 2.0).join(ring), "am-detail")
+    assert fix.outcome["edit"] == "leave the detail out"
+    assert change_of(fix) == pytest.approx(-math.pi / 4 * (10.0**2 - 9.4**2) * 0.8, rel=1e-6)
+
+
+def test_a_round_wall_is_no_flat_one() -> None:
+    fix = tried(parts.tube(0.5), "am-wall", process="fdm")
+    assert (fix.outcome["outcome"], "flat" in fix.outcome["reason"]) == ("no_edit", True)

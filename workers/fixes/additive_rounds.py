@@ -1,0 +1,47 @@
+"""Round holes and pins that a machine does not form: wider ones."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from workers.cad.edit.booleans import joined
+from workers.cad.edit.tools import turned
+from workers.cad.part import Curve, Surface
+from workers.fixes.candidate import ADDS, Box, Candidate
+from workers.fixes.holes import other_diameter
+from workers.fixes.registry import NoEditError, recipe
+from workers.fixes.situation import JsonObject, Situation
+
+recipe("am-hole")(other_diameter)
+
+SAME_MM = 1e-3
+
+
+@recipe("am-pin")
+def thicker_pin(situation: Situation, finding: JsonObject) -> Iterator[Candidate]:
+    """A sleeve around the pin, as long as it is."""
+    body = situation.body
+    wanted = finding["change"]["to"]
+    pins = [face for face in finding["faces"] if body.faces.kind[face] == Surface.CYLINDER]
+    narrow = [face for face in pins if 2 * body.faces.radius[face] < wanted - SAME_MM]
+    if not narrow:
+        raise NoEditError("the pin is no cylinder")
+    face = narrow[0]
+    axis, origin, radius = body.faces.axis[face], body.faces.origin[face], float(body.faces.radius[face])
+    alike = [other for other in narrow if np.linalg.norm(np.cross(body.faces.origin[other] - origin, axis)) < SAME_MM]
+    round_edges = {edge for other in alike for edge, beside in body.neighbours(other) if beside not in alike}
+    if any(body.edges.kind[edge] != Curve.CIRCLE for edge in round_edges):
+        raise NoEditError("the pin does not end square on both sides")
+    low, high = body.extent(alike, axis)
+    at = origin - (origin @ axis) * axis
+    sleeve = turned(at, axis, [(low, 0.0), (low, wanted / 2), (high, wanted / 2), (high, 0.0)])
+    ends = np.array([at + low * axis, at + high * axis])
+    reach = wanted / 2 * np.sqrt(np.clip(1 - axis**2, 0, 1)) + 0.01
+    yield Candidate(
+        words=f"make the pin thicker, from Ø{2 * radius:.2f} mm to Ø{wanted:.2f} mm",
+        figures={"diameter_from": 2 * radius, "diameter_to": wanted},
+        make=lambda start: joined(start, sleeve),
+        region=Box(ends.min(axis=0) - reach, ends.max(axis=0) + reach),
+        sense=ADDS,
+        volume_change=float(np.pi * (wanted**2 / 4 - radius**2) * (high - low)),
+    )
