@@ -406,7 +406,7 @@ class Reviewer:
         engine: str | None = None,
     ) -> JobState:
         """End the job, unless it ended meanwhile; the state that it is in now."""
-        reason = error.detail if error else "reviewed"
+        reason = error.detail if error else JOB_KINDS[job.kind].done
         try:
             return self.jobs.transition(job.id, state, reason=reason, run_id=run_id, engine=engine, error=error).state
         except IllegalTransitionError as refused:

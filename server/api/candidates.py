@@ -1,12 +1,13 @@
 """Candidate sessions: edits that clear findings, proven one by one, and what somebody decided about each."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, BinaryIO, Literal
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
@@ -48,6 +49,7 @@ from server.stores.dfm_candidate_session_store import (
 )
 from server.stores.dfm_review_jobs import Job, JobKind, JobState
 from server.stores.documents import Document
+from server.stores.errors import NotFoundError
 from server.stores.paging import Page
 from workers.actors import NotQueuedError, check_room, put_on_queue
 
@@ -466,13 +468,18 @@ def _part(
     }
     if held & {headers["ETag"], "*"}:
         return Response(status_code=304, headers=headers)
-    headers["Content-Length"] = str(path.stat().st_size)
+    # Open from here on: it is sent whole even if the model is removed meanwhile.
+    try:
+        file = path.open("rb")
+    except FileNotFoundError as gone:
+        raise NotFoundError("model", model_id) from gone
+    headers["Content-Length"] = str(os.fstat(file.fileno()).st_size)
     is_step = is_edited or model.format is PartFormat.STEP
-    return StreamingResponse(_pieces(path), media_type=STEP if is_step else OTHER, headers=headers)
+    return StreamingResponse(_pieces(file), media_type=STEP if is_step else OTHER, headers=headers)
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
         while piece := file.read(PIECE_BYTES):
             yield piece
 

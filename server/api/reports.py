@@ -175,13 +175,13 @@ def _kept(services: Services, asked: _Asked, name: str, held: frozenset[str]) ->
     media_type, policy = _FILES[name]
     headers = _headers(services, asked.model_id, asked.run_id, name.rpartition(".")[2], inline=True)
     services.runs.require(asked.model_id, asked.run_id)
-    path = services.reports.path(asked.model_id, asked.run_id, name)
-    if path is None:
+    content = services.reports.content(asked.model_id, asked.run_id, name)
+    if content is None:
         return None
     headers["Content-Security-Policy"] = policy
     if held & {headers["ETag"], "*"}:
         return Response(status_code=304, headers=headers)
-    return Response(path.read_bytes(), media_type=media_type, headers=headers)
+    return Response(content, media_type=media_type, headers=headers)
 
 
 def _job(services: Services, asked: _Asked) -> Job:

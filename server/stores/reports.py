@@ -27,6 +27,14 @@ class Reports:
     def __init__(self, data: DataFolder) -> None:
         self._data = data
 
+    def content(self, model_id: str, run_id: str, name: str) -> bytes | None:
+        """A file of the report on a run, whole; None if it is not drawn, or was removed meanwhile."""
+        path = self.path(model_id, run_id, name)
+        try:
+            return path.read_bytes() if path else None
+        except FileNotFoundError:
+            return None
+
     def put(self, model_id: str, run_id: str, folder: Path) -> bool:
         """Keep the files of a report that are in `folder`; durable when this returns.
 

@@ -75,6 +75,7 @@ def test_a_worker_that_is_killed_half_way_leaves_the_session_as_it_was(stack: St
     stack.wait_until_ready()
     job = stack.ended_job(job_id, seconds=60)
     assert (job["state"], job["attempts"]) == ("succeeded", 2), job["history"]
+    assert job["history"][-1]["reason"] == "an edit was tried"
     now = stack.api.get(session).json()
     assert [(candidate["id"], candidate["state"]) for candidate in now["candidates"]] == [(job_id, "proposed")]
     stack.api.post(f"{session}/candidates/{job_id}/accept", json=WHY).raise_for_status()
