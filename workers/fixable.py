@@ -5,9 +5,11 @@ from typing import Any
 FIXABLE_RULES = frozenset(
     {
         "am-detail",
+        "am-escape-hole",
         "am-gap",
         "am-hole",
         "am-pin",
+        "am-trapped-volume",
         "am-wall",
         "boss-high",
         "corner-radii-mixed",

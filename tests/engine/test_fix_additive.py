@@ -41,3 +41,21 @@ def test_a_stroke_that_has_no_flat_sides_is_left_out() -> None:
 def test_a_round_wall_is_no_flat_one() -> None:
     fix = tried(parts.tube(0.5), "am-wall", process="fdm")
     assert (fix.outcome["outcome"], "flat" in fix.outcome["reason"]) == ("no_edit", True)
+
+
+@pytest.mark.parametrize(("process", "diameter", "holes"), [("sls", 5.0, 1), ("sla", 4.0, 2)])
+def test_a_closed_hollow_is_drilled_open(process: str, diameter: float, holes: int) -> None:
+    """Of resin one hole leaves a cup, whichever wall it is in: it takes another one opposite."""
+    fix = fixed(parts.hollow_box(), "am-trapped-volume", process)
+    assert fix.outcome["figures"] == {"diameter_to": diameter, "holes": holes, "wall": pytest.approx(3.0)}
+    assert change_of(fix) == pytest.approx(-holes * math.pi / 4 * diameter**2 * 3.0, rel=1e-6)
+
+
+def test_a_narrow_way_out_is_drilled_wider() -> None:
+    fix = fixed(parts.hollow_box(2.0), "am-escape-hole", "sls")
+    assert change_of(fix) == pytest.approx(-math.pi / 4 * (5.002**2 - 2.0**2) * 3.0, rel=1e-6)
+
+
+def test_a_slot_is_no_way_out_that_a_drill_widens() -> None:
+    fix = tried(parts.slotted_box(1.5), "am-escape-hole", process="sls")
+    assert (fix.outcome["outcome"], fix.outcome["reason"]) == ("no_edit", "the way out is no round hole")

@@ -1,6 +1,7 @@
 """All recipes, registered by being imported."""
 
 from workers.fixes import (
+    additive_hollows,
     additive_rounds,
     additive_spans,
     corners,
@@ -19,6 +20,7 @@ from workers.fixes import (
 )
 
 __all__ = [
+    "additive_hollows",
     "additive_rounds",
     "additive_spans",
     "corners",
