@@ -110,7 +110,7 @@ def test_kill_9_leaves_no_process(tmp_path: Path) -> None:
 
 
 def test_a_soak_samples_judges_and_draws(tmp_path: Path) -> None:
-    done = command("-m", "loadtests.soak", "--seconds", "12", "--results", str(tmp_path))
+    done = command("-m", "loadtests.soak", "--seconds", "8", "--results", str(tmp_path))
     rows = json.loads((tmp_path / "report.json").read_text())["rows"]
     # Whether a stack that has just started grows is not for a run of seconds to say; that it is heeded is.
     assert done.returncode == int(any(row["met"] is False for row in rows)), done.stdout + done.stderr
