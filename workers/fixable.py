@@ -4,10 +4,12 @@ from typing import Any
 
 FIXABLE_RULES = frozenset(
     {
+        "am-bridge",
         "am-detail",
         "am-escape-hole",
         "am-gap",
         "am-hole",
+        "am-overhang",
         "am-pin",
         "am-trapped-volume",
         "am-wall",

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from tests import additive_parts as parts
+from tests.engine.test_additive_build import crossed
 from tests.fix_parts import Tried, change_of, tried
 from tests.parts import Solid, block, cylinder
 
@@ -59,3 +60,19 @@ def test_a_narrow_way_out_is_drilled_wider() -> None:
 def test_a_slot_is_no_way_out_that_a_drill_widens() -> None:
     fix = tried(parts.slotted_box(1.5), "am-escape-hole", process="sls")
     assert (fix.outcome["outcome"], fix.outcome["reason"]) == ("no_edit", "the way out is no round hole")
+
+
+def test_a_slope_is_filled_in_beneath_a_ledge() -> None:
+    """Built on any side, two of the three ledges on a cube of 40 mm overhang."""
+    ledges = block(6.0, 20.0, 10.0, (40.0, 10.0, 20.0)), block(20.0, 6.0, 10.0, (10.0, 40.0, 20.0))
+    part = block(40.0, 40.0, 40.0).join(*ledges, block(20.0, 10.0, 6.0, (10.0, 20.0, 40.0)))
+    fix = fixed(part, "am-overhang")
+    assert change_of(fix) == pytest.approx(6.0**2 / 2 * 10.0, rel=1e-3)
+    assert len(fix.outcome["still"]) == 1
+
+
+def test_a_ceiling_is_vaulted_until_what_stays_flat_is_short() -> None:
+    fix = fixed(crossed(12.0), "am-bridge")
+    assert fix.outcome["figures"]["chamfer"] == pytest.approx(1.001, abs=1e-6)
+    # Two tunnels cross beneath: of each, two walls in two pieces of 10 mm.
+    assert change_of(fix) == pytest.approx(8 * 10.0 * 1.001**2 / 2, rel=0.01)

@@ -2,6 +2,7 @@
 
 from workers.fixes import (
     additive_hollows,
+    additive_overhangs,
     additive_rounds,
     additive_spans,
     corners,
@@ -21,6 +22,7 @@ from workers.fixes import (
 
 __all__ = [
     "additive_hollows",
+    "additive_overhangs",
     "additive_rounds",
     "additive_spans",
     "corners",
