@@ -24,7 +24,5 @@ JOB_KINDS: Mapping[JobKind, KindOfJob] = {
     "report": KindOfJob("workers.report.job:report_in_sandbox", "run_report", 5, "a report was drawn"),
     "candidate": KindOfJob("workers.fixes.sandboxed:candidate_in_sandbox", "run_candidate", 5, "an edit was tried"),
     # Mostly measured before anybody asks for them, so they can wait for what somebody asked for.
-    "part_facts": KindOfJob(
-        "workers.part_facts:part_facts_in_sandbox", "run_part_facts", 10, "facts were measured"
-    ),
+    "part_facts": KindOfJob("workers.part_facts:part_facts_in_sandbox", "run_part_facts", 10, "facts were measured"),
 }
