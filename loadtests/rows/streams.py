@@ -21,7 +21,7 @@ def streams(bench: Bench, stack: Stack) -> list[Row]:
     try:
         rows = _streams(bench, stack)
     finally:
-        stack.control("start", "worker")
+        stack.begin("worker")
         stack.wait_until_ready()
     wait_for_quiet(stack)
     return rows
