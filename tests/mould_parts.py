@@ -88,9 +88,10 @@ def snap_fit(depth: float, at: float = 8.0, thick: float = 1.2) -> Solid:
     return box().join(block(reach - inside + depth, 10.0, thick, (inside - depth, -5.0, at)))
 
 
-def windowed(height: float = 4.0, width: float = 8.0) -> Solid:
-    """The box with a window in the wall at +x, which a slider along +x frees."""
-    return box().cut(block(20.0, width, height, (LENGTH / 2 - 10.0, -width / 2, 8.0)))
+def windowed(height: float = 4.0, width: float = 8.0, *, through: bool = False) -> Solid:
+    """The box with a window in the wall at +x, which a slider along +x frees, and one opposite if `through`."""
+    start = -LENGTH / 2 - 10.0 if through else LENGTH / 2 - 10.0
+    return box().cut(block(LENGTH / 2 + 10.0 - start, width, height, (start, -width / 2, 8.0)))
 
 
 def sharp_tray(draft: float = 0.0) -> Solid:

@@ -151,6 +151,11 @@ def test_the_wall_of_a_boss(outer: float, inner: float, reported: bool) -> None:
     )
 
 
+def test_a_boss_that_splits_needs_a_smaller_hole_and_one_no_screw_fits_is_a_wall() -> None:
+    assert only(moulded(mould.bossed(4.6, 2.35)), "boss-wall")["smallest_change"].startswith("narrow its hole to ⌀2.30")
+    assert features(moulded(mould.bossed(22.4, 20.0)), "boss") == []
+
+
 def test_a_snap_fit_takes_a_lifter_from_inside() -> None:
     result = at_home("snap fit")
     found = only(result, "mould-undercut")
@@ -172,6 +177,12 @@ def test_a_window_takes_a_slider_from_outside() -> None:
     (undercut,) = result["facts"]["mould_undercuts"]["where"]["undercuts"]
     assert undercut["action"] == "slider"
     assert undercut["direction"] == pytest.approx([1.0, 0.0, 0.0], abs=1e-6)
+
+
+def test_of_opposite_windows_each_slider_leaves_by_the_nearer_side() -> None:
+    where = moulded(mould.windowed(through=True))["facts"]["mould_undercuts"]["where"]
+    assert sorted(u["direction"][0] for u in where["undercuts"]) == pytest.approx([-1.0, 1.0], abs=1e-6)
+    assert where["side_actions"] == 2
 
 
 def test_a_groove_around_the_outside_takes_two_sliders() -> None:
@@ -204,6 +215,9 @@ def test_no_thick_spots_are_looked_for_where_the_wall_is_thicker_than_any_resin_
     assert {rule["rule"] for rule in result["undecided"]} == {"wall-uniformity"}
     assert result["facts"]["wall_uniformity"]["where"]["thick_spots"] is None
     assert only(result, "wall-range")["measured"]["value"] == pytest.approx(40.0)
+    assert only(result, "wall-range")["smallest_change"] == "core it out by 34.90 mm to 5.1 mm"
+    grooved = block(60.0, 50.0, 40.0).cut(block(20.0, 60.0, 15.0, (20.0, -5.0, 30.0)))
+    assert "R6.35 mm" in findings(moulded(grooved), "corner-sharp")[0]["smallest_change"]
 
 
 def test_the_ten_largest_thick_spots_are_told_and_the_others_counted() -> None:
@@ -227,10 +241,14 @@ def test_the_body_of_a_cap_is_no_boss() -> None:
     assert len(findings(result, "draft")) == 2
     (undercut,) = result["facts"]["mould_undercuts"]["where"]["undercuts"]
     assert undercut["action"] == "two sliders"
+    assert result["facts"]["parting_line"]["value"] is None  # the sliders are between the halves all around
+    assert result["facts"]["mould_depth"]["value"] == pytest.approx(14.0)
 
 
 def test_a_thread_inside_takes_a_core_that_collapses_or_unscrews() -> None:
-    found = only(moulded(mould.threaded(inside=True)), "mould-undercut")
+    result = moulded(mould.threaded(inside=True))
+    assert len(findings(result, "corner-sharp")) == 2  # at the floor, and of all three grooves
+    found = only(result, "mould-undercut")
     assert found["severity"] == "critical"
     assert "unscrewing core" in found["smallest_change"]
 
@@ -239,6 +257,11 @@ def test_a_thread_inside_takes_a_core_that_collapses_or_unscrews() -> None:
 def test_walls_that_need_the_same_draft_are_one_finding(far: float, count: int) -> None:
     found = findings(moulded(mould.pegged(10.0, far)), "draft")
     assert [len(f["faces"]) for f in found] == [3 - count] * count
+
+
+def test_deep_walls_that_need_the_same_draft_are_one_finding() -> None:
+    found = findings(moulded(mould.pegged(26.0, 26.0)), "draft")
+    assert [(len(f["faces"]), f["change"]["to"]) for f in found] == [(2, pytest.approx(1.04))]
 
 
 @pytest.mark.parametrize(("depth", "reported"), [(0.4, False), (0.6, True)])

@@ -25,6 +25,8 @@ def test_a_thin_drafted_box_is_a_moulded_part() -> None:
     assert found.ruled_out == []
     assert found.score > 0.9
     assert any("2.00 mm" in reason for reason in found.reasons)
+    assert found.reasons[-1].startswith("0.0 % of its surface hides")
+    assert all(reason[0].islower() or reason[0].isdigit() for reason in found.reasons)
 
 
 def test_without_draft_it_looks_less_like_one() -> None:

@@ -89,19 +89,7 @@ class MouldedShape:
                 1.0 if plastic else 0.0,
             ),
             "pull_direction": Fact(self.direction, "", "inferred", f"least hidden and undrafted surface; {RAYS}", 0.9),
-            "parting_line": Fact(
-                self.parting_length,
-                "mm",
-                "measured",
-                "outer line between what each half forms, along the mesh",
-                0.4 if self.halves["crossed"] else 0.9,  # on a curved face it follows the edges of triangles
-                {
-                    "flat": bool(self.parting_height < 1e-3 * max(self.parting_length, 1.0)),
-                    "height": self.parting_height,
-                    "edges": self.parting_edges,
-                    **self.halves,
-                },
-            ),
+            "parting_line": self._parting_fact(),
             "mould_depth": Fact(self.depth, "mm", "measured", "from the parting line to the farther end", 0.9),
             "projected_area": Fact(self.projected_area, "mm2", "measured", RAYS, 0.9),
             "mould_undercuts": Fact(
@@ -114,6 +102,21 @@ class MouldedShape:
             ),
         }
         return facts | self._draft_facts() | self._wall_facts()
+
+    def _parting_fact(self) -> Fact:
+        where = {
+            "flat": bool(self.parting_height < 1e-3 * max(self.parting_length, 1.0)),
+            "height": self.parting_height,
+            "edges": self.parting_edges,
+            **self.halves,
+        }
+        if not self.parting_length:
+            none = "the halves meet nowhere: what side actions form lies all around between them"
+            return Fact(None, "mm", "not_applicable", none, 0.9, where)
+        # On a curved face it follows the edges of triangles.
+        confidence = 0.4 if self.halves["crossed"] else 0.9
+        method = "outer line between what each half forms, along the mesh"
+        return Fact(self.parting_length, "mm", "measured", method, confidence, where)
 
     def _draft_facts(self) -> dict[str, Fact]:
         method = "angle between pull and surface; of a curved face, of all but its least tenth"
@@ -160,7 +163,7 @@ def moulded_shape(part: Part, facts: PartFacts, graph: FaceGraph, axis: TurningA
     ribs = find_ribs(graph, facts.thickness.walls, pull.direction) if part.exact else []
     bosses = find_bosses(graph, pull.direction) if part.exact else []
     cores = find_cores(graph, pull.direction) if part.exact else []
-    undercuts = find_undercuts(part, scene, regions, sight, pull, parting)
+    placed = [_placed(regions, found) for found in find_undercuts(part, scene, regions, sight, pull, parting)]
     heights = part.mesh.vertices @ pull.direction
     return MouldedShape(
         direction=pull.direction,
@@ -173,11 +176,11 @@ def moulded_shape(part: Part, facts: PartFacts, graph: FaceGraph, axis: TurningA
         drafted=drafted,
         least_draft=min((wall.draft for wall in drafted), default=None),
         mean_draft=_mean_draft(regions, draft, along_pull),
-        undercuts=[_placed(regions, undercut) for undercut in undercuts],
+        undercuts=placed,
         walls=measure_walls(
             facts, Depths(part.mesh, scene), lambda middles: _at_ribs_and_bosses(graph, middles, [*ribs, *bosses])
         ),
-        corners=find_inner_corners(graph, draft.depth) if part.exact else [],
+        corners=_of_one_undercut(find_inner_corners(graph, draft.depth), placed) if part.exact else [],
         features=_numbered([*ribs, *bosses, *cores]),
     )
 
@@ -213,6 +216,18 @@ def _mean_draft(regions: Regions, draft: Draft, walls: list[Ints]) -> float | No
 def _placed(regions: Regions, found: MouldUndercut) -> Undercut:
     point, normal = _place(regions, found.regions)
     return Undercut(regions.faces_of(found.regions), found.area, found.action, point, normal)
+
+
+def _of_one_undercut(corners: list[InnerCorner], undercuts: list[Undercut]) -> list[InnerCorner]:
+    """The corners, those of one radius within one undercut together: the grooves of a thread are one."""
+    found: dict[object, InnerCorner] = {}
+    for number, corner in enumerate(corners):
+        around = next((n for n, u in enumerate(undercuts) if set(u.faces).issuperset(corner.faces)), None)
+        key = number if around is None else (around, corner.radius)
+        one = found.get(key, InnerCorner(corner.radius, [], []))
+        faces, edges = sorted({*one.faces, *corner.faces}), sorted({*one.edges, *corner.edges})
+        found[key] = InnerCorner(corner.radius, faces, edges)
+    return list(found.values())
 
 
 def _place(regions: Regions, group: Ints) -> tuple[Floats, Floats]:

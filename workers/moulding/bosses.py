@@ -10,10 +10,12 @@ from workers.moulding.stands import ends_free, foot_level
 
 # What takes more than this of the part across the pull is its body, not a boss on it.
 OF_THE_PART = 0.5
+# Engineering judgement: screws into plastic go up to M8 or M10. What stands around a wider hole is a wall: a spigot.
+WIDEST_SCREW_MM = 10.0
 
 
 def find_bosses(graph: FaceGraph, pull: Floats) -> list[Feature]:
-    """One for each round wall that stands on a floor and ends free.
+    """One for each round wall that stands on a floor and ends free, around a hole that a screw fits in or none.
 
     `diameter` is the outer one at the foot; a hollow one has its `inner_diameter` and the `wall` there, or as far
     down as the hole goes.
@@ -28,7 +30,9 @@ def find_bosses(graph: FaceGraph, pull: Floats) -> list[Feature]:
         for up in (pull, -pull):
             levels = [level for face in shaft.faces if (level := foot_level(graph, face, up)) is not None]
             if levels and all(ends_free(graph, face, up) for face in shaft.faces):
-                found.append(_boss(graph, shaft, holes, pull, up, max(levels)))
+                boss = _boss(graph, shaft, holes, pull, up, max(levels))
+                if boss.size.get("inner_diameter", 0.0) <= WIDEST_SCREW_MM:
+                    found.append(boss)
                 break
     return found
 

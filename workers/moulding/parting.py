@@ -38,7 +38,7 @@ class Parting:
     edges: Ints  # the part's edges where the halves meet, those of windows among them
     pieces: Floats  # (k, 2, 3) the ends of each piece of the outer line
     length: float  # mm, of the outer line
-    level: float  # mm along the pull: the mean height of the outer line, or of the part where there is none
+    level: float  # mm along the pull: the mean height of the outer line, or the part's lowest where there is none
     height: float  # mm along the pull between its lowest and highest point: 0 if it is flat
 
 
@@ -52,14 +52,13 @@ def lay_parting(part: Part, regions: Regions, sight: Sight, pull: Pull) -> Parti
     heights = pieces @ pull.direction
     has_line = bool(lengths.sum() > 0)
     all_heights = part.mesh.vertices @ pull.direction
-    middle = float(all_heights.min() + all_heights.max()) / 2
     return Parting(
         side=side,
         hidden=hidden,
         edges=_edges_between(part, side) if part.exact else np.zeros(0, dtype=np.int64),
         pieces=pieces,
         length=float(lengths.sum()),
-        level=float(np.average(heights.mean(axis=1), weights=lengths)) if has_line else middle,
+        level=float(np.average(heights.mean(axis=1), weights=lengths)) if has_line else float(all_heights.min()),
         height=float(np.ptp(heights)) if has_line else 0.0,
     )
 

@@ -24,20 +24,20 @@ def suitability(part: Part, facts: PartFacts, graph: FaceGraph) -> Suitability: 
     """From what the facts hold already. Rules a part out whose wall no listed resin is moulded in, or that has none."""
     diameters = facts.balls.diameters
     if not len(diameters):
-        return Suitability(0.0, [], ["It has no wall between two sides."])
+        return Suitability(0.0, [], ["it has no wall between two sides"])
     nominal = most_common(diameters)
     uniformity = float((np.abs(diameters / nominal - 1) <= EVEN).mean())
     hidden, drafted = _along_the_best_pull(part, facts)
     least, most = _moulded_walls()
     ruled_out = []
     if nominal > most:
-        ruled_out.append(f"Its wall is {nominal:.1f} mm thick; resins are moulded up to {most:.1f} mm.")
+        ruled_out.append(f"its wall is {nominal:.1f} mm thick; resins are moulded up to {most:.1f} mm")
     if nominal < least:
-        ruled_out.append(f"Its wall is {nominal:.2f} mm thick; no resin fills less than {least:.1f} mm.")
+        ruled_out.append(f"its wall is {nominal:.2f} mm thick; no resin fills less than {least:.1f} mm")
     reasons = [
-        f"Its wall is {nominal:.2f} mm, and {100 * uniformity:.0f} % of it within a quarter of that.",
-        f"{100 * drafted:.0f} % of its walls along the pull have draft.",
-        f"{100 * hidden:.1f} % of its surface hides from both halves of a mould.",
+        f"its wall is {nominal:.2f} mm, and {100 * uniformity:.0f} % of it within a quarter of that",
+        f"{100 * drafted:.0f} % of its walls along the pull have draft",
+        f"{100 * hidden:.1f} % of its surface hides from both halves of a mould",
     ]
     looks = THIN_SAYS + EVEN_SAYS * uniformity + DRAFT_SAYS * drafted
     return Suitability(round(looks * max(0.0, 1 - hidden / HIDDEN_AT_MOST), 3), reasons, ruled_out)
@@ -56,7 +56,7 @@ def _along_the_best_pull(part: Part, facts: PartFacts) -> tuple[float, float]:
     directions, share = reach.directions[reach.own], reach.share[:, reach.own]
     opposite = (directions @ directions.T).argmin(axis=1)
     seen = np.minimum(share + share[:, opposite], 1.0)
-    hidden = 1.0 - area @ seen / area.sum()
+    hidden = np.maximum(0.0, 1.0 - area @ seen / area.sum())
     lean = _lean(part, directions)
     is_wall = lean < WALL_SINE
     upright = np.where(is_wall, area[:, None], 0.0).sum(axis=0)

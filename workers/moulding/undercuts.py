@@ -31,6 +31,7 @@ class SideAction:
     direction: Floats  # (3,) unit, square to the pull: the way that it leaves the part
     depth: float  # mm that it has to move
     travel: float  # mm that it can move before it meets the part; the part's diagonal where nothing stands in its way
+    out: float  # mm from the undercut to where the part ends that way
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,9 +107,15 @@ def _undercut(
     area = float(sight.weight[samples].sum())
     some = samples[:: max(1, len(samples) // MOST_SAMPLES)]
     free = _free_way(part, scene, sight, some, around)
-    depth = np.ptp(regions.corners(group) @ around.T, axis=0)
-    actions = [_action(part, free, around, number, float(depth[number])) for number in range(len(around))]
-    best = min(actions, key=lambda a: (_EASIEST.index(a.kind), round(a.depth if a.kind != NONE else -a.travel, 3)))
+    reach = regions.corners(group) @ around.T
+    depth = np.ptp(reach, axis=0)
+    out = (part.mesh.vertices @ around.T).max(axis=0) - reach.max(axis=0)
+    actions = [_action(part, free, around, n, float(depth[n]), float(out[n])) for n in range(len(around))]
+    # Of two ways as short, as out of a hole in a wall, the one that leads out of the part and not through it.
+    best = min(
+        actions,
+        key=lambda a: (_EASIEST.index(a.kind), round(a.depth if a.kind != NONE else -a.travel, 3), round(a.out, 3)),
+    )
     return MouldUndercut(group, area, best)
 
 
@@ -121,7 +128,7 @@ def _free_way(part: Part, scene: RayScene, sight: Sight, some: Ints, around: Flo
     return way
 
 
-def _action(part: Part, free: Floats, around: Floats, number: int, depth: float) -> SideAction:
+def _action(part: Part, free: Floats, around: Floats, number: int, depth: float, out: float) -> SideAction:
     """What it takes to free the undercut along one direction."""
     way = free[:, number]
     opposite = int((around @ around[number]).argmin())
@@ -129,8 +136,8 @@ def _action(part: Part, free: Floats, around: Floats, number: int, depth: float)
     travel = float(np.quantile(way, 1 - FREED_SHARE, method="lower"))
     outside = part.diagonal * (1 - 1e-6)
     if np.mean(way >= outside) >= FREED_SHARE:
-        return SideAction(SLIDER, around[number], depth, part.diagonal)
+        return SideAction(SLIDER, around[number], depth, part.diagonal, out)
     if np.mean(both >= outside) >= FREED_SHARE:
-        return SideAction(TWO_SLIDERS, around[number], depth / 2, part.diagonal)
+        return SideAction(TWO_SLIDERS, around[number], depth / 2, part.diagonal, out)
     kind = LIFTER if travel >= depth > 0 else NONE
-    return SideAction(kind, around[number], depth, travel)
+    return SideAction(kind, around[number], depth, travel, out)

@@ -23,12 +23,12 @@ def mould_draft(subject: Subject, _rule: Rule) -> list[Measurement]:
 
 
 def _together(walls: list[DraftedWall], shape: MouldedShape) -> list[DraftedWall]:
-    """Walls of one half and one draft, that need the same, are one problem wherever they are; the deepest speaks."""
+    """Walls of one half and one draft that need the same, the deep ones by their depth, are one problem wherever."""
     of_core = {*shape.halves["core"]}
     alike: dict[object, DraftedWall] = {}
-    for number, wall in enumerate(walls):
+    for wall in walls:
         is_like = (of_core.isdisjoint(wall.faces), round(wall.draft / ONE_DRAFT_DEGREES))
-        key = is_like if wall.depth <= ONE_DRAFT_MM else number
+        key = is_like if wall.depth <= ONE_DRAFT_MM else (is_like, round(wall.depth, 1))
         one = alike.get(key)
         if one is None:
             alike[key] = wall

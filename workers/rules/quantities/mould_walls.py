@@ -5,7 +5,7 @@ import numpy as np
 from workers.facts.fact import NotMeasuredError
 from workers.moulding.analysis import MouldedShape
 from workers.moulding.corners import InnerCorner
-from workers.moulding.walls import ThickSpot, Walls
+from workers.moulding.walls import ThickSpot, Walls, thickest_of_any_resin
 from workers.rules.measurement import Change, ChangeTo, Measurement
 from workers.rules.quantities.body import walls_of
 from workers.rules.quantities.registry import Subject, analysis_of, on_feature, quantity
@@ -37,7 +37,7 @@ def mould_wall(subject: Subject, rule: Rule) -> list[Measurement]:
 def _nominal(subject: Subject, nominal: float, where: list[int]) -> Measurement:
     def change(limit: float) -> Change:
         verb = "core it out" if nominal > limit else "thicken it"
-        return Change(f"{verb} by {limit - nominal:+.2f} mm to {limit:g} mm", "thickness", nominal, limit)
+        return Change(f"{verb} by {abs(limit - nominal):.2f} mm to {limit:g} mm", "thickness", nominal, limit)
 
     part, faces = subject.part, subject.part.faces
     largest = int(np.round(faces.area, 3).argmax())
@@ -108,22 +108,30 @@ def mould_boss_wall(subject: Subject, _rule: Rule) -> list[Measurement]:
     for boss in subject.of_type("boss"):
         if "wall" in boss.size:
             wall, hole = boss.size["wall"], boss.size["inner_diameter"]
-            found.append(on_feature(boss, subject, wall / nominal, _boss_wall(wall, nominal), hole=hole / nominal))
+            found.append(
+                on_feature(boss, subject, wall / nominal, _boss_wall(wall, hole, nominal), hole=hole / nominal)
+            )
     return found
 
 
-def _boss_wall(wall: float, nominal: float) -> ChangeTo:
+def _boss_wall(wall: float, hole: float, nominal: float) -> ChangeTo:
     def change(limit: float) -> Change:
         to = limit * nominal
-        return Change(f"change its wall by {to - wall:+.2f} mm to {to:.2f} mm", "thickness", wall, to)
+        text = f"thin its wall by {wall - to:.2f} mm to {to:.2f} mm"
+        if to > wall:
+            text = f"narrow its hole to ⌀{wall + hole / 2:.2f} mm, or widen it outside to ⌀{2 * hole:.2f} mm"
+        return Change(text, "thickness", wall, to)
 
     return change
 
 
 @quantity("mould_corner")
 def mould_corner(subject: Subject, _rule: Rule) -> list[Measurement]:
-    """Radius of the inner corners over the nominal wall, 0 where they are sharp."""
-    nominal = _walls(subject).nominal
+    """Radius of the inner corners over the nominal wall, 0 where they are sharp.
+
+    Of a wall that no resin takes over the thickest that one does: it has to be cored out first.
+    """
+    nominal = min(_walls(subject).nominal, thickest_of_any_resin())
     return [_corner(subject, corner, nominal) for corner in analysis_of(subject, MouldedShape).corners]
 
 
