@@ -34,3 +34,25 @@ def test_both_sides_of_a_sharp_corner_are_rounded_where_one_would_make_a_thick_s
     assert len(fix.outcome["attempts"]) == 2
     assert fix.outcome["figures"]["outer_to"] - fix.outcome["figures"]["radius_to"] == pytest.approx(2.0, abs=0.1)
     assert change_of(fix) < 0
+
+
+SLOPE = math.tan(math.radians(1.0))
+
+
+def test_a_thick_rib_is_thinned_on_both_sides() -> None:
+    fix = fixed(parts.ribbed(base=1.8), "rib-thickness")
+    assert change_of(fix) == pytest.approx(-2 * 0.301 * 5.0 * (30.0 - 5.0 * SLOPE), rel=1e-4)
+
+
+def test_a_high_rib_is_lowered() -> None:
+    fix = fixed(parts.ribbed(height=9.0), "rib-height")
+    middle = 2 * (9.0 - 3.001 / 2) * SLOPE
+    assert change_of(fix) == pytest.approx(-3.001 * (1.2 - middle) * (30.0 - middle), rel=1e-3)
+
+
+@pytest.mark.parametrize(("outer", "by"), [(5.6, -0.601), (3.0, 0.501)])
+def test_a_boss_gets_the_wall_that_the_part_and_its_bore_ask_for(outer: float, by: float) -> None:
+    """Six tenths of the wall at most, half of its bore of 2 mm at least."""
+    fix = fixed(parts.bossed(outer, 2.0), "boss-wall")
+    radius = outer / 2 - 3.0 * SLOPE
+    assert change_of(fix) == pytest.approx(math.pi * ((radius + by) ** 2 - radius**2) * 6.0, rel=1e-4)
