@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from tests.fix_parts import Tried, change_of, tried
-from tests.parts import Solid, block, cylinder, prism
+from tests.parts import Solid, block, cylinder, drafted_pocket, pocket, prism
 from workers.cad.edit.body import Body, body_of
 from workers.cad.edit.section import section_lines
+from workers.cad.edit.soundness import unsound
 from workers.cad.part import Surface
+from workers.fixes.candidate import Box
+from workers.fixes.depressions import filled_up
 from workers.fixes.outline import upright_walls, wider_outline
 from workers.fixes.widening import Pocket, least_widenings
 
@@ -85,3 +88,35 @@ def test_a_section_runs_around_what_the_plane_cuts() -> None:
     sides = [f for f in range(len(body.faces.kind)) if body.faces.kind[f] == Surface.PLANE]
     assert len(section_lines(body.mesh, sides, UP, 2.0)) == 0
     assert np.abs(above[..., 2] - 6.0).max() < 1e-9
+
+
+def test_corners_that_end_in_balls_get_what_they_need_below_those() -> None:
+    """Such a corner is measured above the ball; a larger one with the same foot runs down past it, and is deeper."""
+    balls = pocket(60.0, 44.0, 40.0, (50.0, 40.0, 50.0), corner=6.0, floor=6.0)
+    fix = tried(block(100.0, 80.0, 50.0).cut(balls), "corner-radius")
+    assert fix.outcome["outcome"] == "cleared", fix.outcome["attempts"]
+    assert len(fix.outcome["attempts"]) == 1
+    assert fix.outcome["figures"]["radius_to"] == pytest.approx(40.0 / 3, rel=2e-3)
+
+
+def test_where_there_is_no_room_below_the_balls_the_floor_is_raised_by_as_much() -> None:
+    """22.6 mm from wall to wall have room for R11.3, and not for R13.3."""
+    balls = pocket(60.0, 22.8, 40.0, (50.0, 40.0, 50.0), corner=6.0, floor=6.0)
+    fix = tried(block(100.0, 80.0, 50.0).cut(balls), "corner-radius")
+    assert fix.outcome["outcome"] == "cleared", fix.outcome["attempts"]
+    assert fix.outcome["figures"]["radius_to"] == pytest.approx(34.0 / 3)
+    assert fix.outcome["figures"]["floor_by"] == pytest.approx(40.0 - 0.995 * 34.0)
+    assert fix.after is not None
+    floors = fix.after.planes_at(UP, np.array([50.0, 40.0, 10.0 + fix.outcome["figures"]["floor_by"]]))
+    assert len(floors) == 1
+
+
+def test_the_floor_of_a_pocket_with_leant_walls_is_raised_up_to_them() -> None:
+    solid = body_of(STOCK.cut(drafted_pocket(10.0, 8.0, 6.0, 5.0, (10.0, 10.0, HEIGHT))).shape)
+    around = Box(np.array([4.0, 4.0, 0.0]), np.array([16.0, 16.0, HEIGHT]))
+    higher = filled_up(solid, [(UP, np.array([10.0, 10.0, HEIGHT - 6.0]))], UP, HEIGHT - 4.0, around)
+    assert unsound(higher) is None
+    grow = 2 * 2.0 * math.tan(math.radians(5.0))
+    ends, middle = (10.0 * 8.0, (10.0 + grow) * (8.0 + grow)), (10.0 + grow / 2) * (8.0 + grow / 2)
+    assert higher.volume - solid.volume == pytest.approx(2.0 / 6 * (sum(ends) + 4 * middle), rel=1e-6)
+    assert len(higher.faces.kind) == len(solid.faces.kind)

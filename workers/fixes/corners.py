@@ -2,15 +2,27 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from workers.cad.edit.blends import rounded, without_faces
+from workers.cad.edit.blends import rounded
 from workers.cad.edit.body import SAME_MM, Body
 from workers.cad.edit.errors import EditError
-from workers.cad.part import Bend, Floats, Surface
+from workers.cad.part import Floats, Surface
 from workers.fixes.candidate import ADDS, EITHER, Box, Candidate
-from workers.fixes.depressions import common_radius, edges_near, edges_under, is_upright, raised, rounded_in_turn
+from workers.fixes.depressions import (
+    common_radius,
+    edges_near,
+    edges_on_line,
+    edges_under,
+    filled_up,
+    foot_edges,
+    is_upright,
+    raised,
+    rounded_in_turn,
+    without_in_turn,
+)
 from workers.fixes.details import without_small
 from workers.fixes.registry import NoEditError, one_after_the_other, recipe
 from workers.fixes.situation import JsonObject, Situation, direction_of
@@ -19,6 +31,11 @@ RULE = "corner-radius"
 # A radius that leaves this share of the width flat between two corners.
 ROOM = 0.96
 LONGER = 1.15
+# Of the depth that a radius is enough for; corners of leant walls are a little longer than they are deep.
+DEPTH_KEPT = 0.995
+BELOW_BALLS = 1.005  # likewise
+BALL_WITHIN_MM = 0.01
+FLOOR_GROWN = 0.01
 SAME_RADIUS_MM = 1e-3
 
 
@@ -39,10 +56,22 @@ def corner_radius(situation: Situation, finding: JsonObject) -> Iterator[Candida
             if not _leaves_others(situation, home, [finding], radius):
                 yield _rounder(situation, [finding], home, radius)
     if len(alike) > 1 and largest <= _room(situation, alike) * 1.0001:
-        for radius in (largest, *_stock_radius(situation, largest), largest * LONGER):
+        past_balls = largest + factor * _ball(situation, home, alike) * BELOW_BALLS
+        for radius in (past_balls, *_stock_radius(situation, past_balls), past_balls * LONGER):
             if not _leaves_others(situation, home, alike, radius):
                 yield from _with_own_or_stock_foot(situation, alike, home, radius)
+        yield from _a_little_shallower(situation, alike, home, largest, factor)
     yield from one_after_the_other(_shallower(situation, alike, home, factor), without_small(situation, home))
+
+
+def _ball(situation: Situation, home: JsonObject | None, corners: list[JsonObject]) -> float:
+    """mm: the radius of the balls that corners end in, where the fillets at their foot are as large as they, else 0.
+
+    A larger corner runs down past where the ball began, and is deeper by this.
+    """
+    feet = situation.fillets_in(home, "floor_fillet") if home is not None else []
+    foot = max((fillet["size"]["radius"] for fillet in feet), default=0.0)
+    return foot if foot >= min(corner["measured"]["value"] for corner in corners) - BALL_WITHIN_MM else 0.0
 
 
 def _with_own_or_stock_foot(
@@ -52,9 +81,7 @@ def _with_own_or_stock_foot(
     yield _rounder(situation, corners, home, radius)
     if home is None or not situation.foot_of(home):
         return
-    now = min(fillet["size"]["radius"] for fillet in situation.fillets_in(home, "floor_fillet"))
-    sizes = [size[0] for size in situation.standard_sizes("floor-fillet-nonstandard") if len(size) == 1]
-    for smaller in sorted((size for size in sizes if size < now - SAME_RADIUS_MM), reverse=True)[:1]:
+    for smaller in situation.stock_foot_of(home):
         yield _with_stock_foot(situation, _rounder(situation, corners, home, radius), corners, home, smaller)
 
 
@@ -158,17 +185,18 @@ def _with_corners(
     home: JsonObject | None,
     radius: float,
     foot: float | None = None,
+    level: float | None = None,
 ) -> Body:
     """`start` with each corner rounded by `radius`, fillets at its foot taken off before and made anew after.
 
-    They get the radius `foot`, or else their own.
+    They get the radius `foot`, or else their own. In between, the floor is raised to `level` mm, if that is given.
     """
     sharp = [edge for corner in corners if not _is_round(corner) for edge in corner["edges"]]
     rounds = [face for corner in corners if _is_round(corner) for face in _own_faces(situation, corner)]
     feet = _feet(situation, start, home, rounds, sharp)
     if not rounds and not feet:
         return rounded(start, sharp, radius)
-    bare = without_faces(start, sorted({*rounds, *feet}))
+    bare = without_in_turn(start, feet, rounds)
     directions = [_direction(situation, corner, home) for corner in corners]
     box = Box(*start.box_of_faces([*rounds, *feet])).grown(2 * radius)
     made = edges_under(start, bare, [*rounds, *feet], box)
@@ -176,11 +204,24 @@ def _with_corners(
     upright += [edge for old in sharp for edge in edges_near(bare, start.edges.middle[old])]
     if not upright:
         raise EditError("its walls do not meet in an edge where the fillet is taken off")
+    if level is not None and home is not None:
+        bare, upright, made = _with_higher_floor(situation, start, bare, home, upright, level)
     foot_radius = (foot if feet else None) or _foot_radius(situation, home, feet)
     radii = dict.fromkeys(upright, radius)
     if foot_radius:
         radii |= {edge: foot_radius for edge in made if edge not in radii}
     return rounded_in_turn(bare, radii)
+
+
+def _with_higher_floor(
+    situation: Situation, start: Body, bare: Body, home: JsonObject, upright: list[int], level: float
+) -> tuple[Body, list[int], list[int]]:
+    """`bare` with the floor raised, and in it the upright edges, and those of the foot."""
+    direction, box = direction_of(situation, home), Box(*start.box_of_faces(home["faces"])).grown(FLOOR_GROWN)
+    planes = [(start.faces.axis[floor], start.faces.origin[floor]) for floor in situation.floors_of(home)]
+    higher = filled_up(bare, planes, direction, level, box)
+    corners = [edge for old in upright for edge in edges_on_line(higher, bare, old)]
+    return higher, sorted(set(corners)), foot_edges(higher, direction, level, box)
 
 
 def _is_round(corner: JsonObject) -> bool:
@@ -274,23 +315,58 @@ def _raised(situation: Situation, corners: list[JsonObject], home: JsonObject, f
     """Raise the floor until the corners' own radius is enough."""
     if any(not _is_round(corner) for corner in corners):
         raise NoEditError("some corners of the pocket are sharp and others round")
-    body, direction = situation.body, direction_of(situation, home)
-    feet = situation.foot_of(home)
-    floors = situation.floors_of(home)
-    top = max(body.extent(corner["faces"], direction)[1] for corner in corners)
-    depth = min(corner["measured"]["value"] for corner in corners) / factor
-    lowest = min(float(body.faces.origin[floor] @ direction) for floor in floors)
-    if top - depth <= lowest:
+    own = min(corner["measured"]["value"] for corner in corners)
+    level, lowest = _level(situation, corners, home, own / factor)
+    if level <= lowest:
         raise NoEditError("the corner does not end in the pocket's floor")
-    box = Box(*body.box_of_faces(home["faces"])).grown(0.01)
+    body, direction = situation.body, direction_of(situation, home)
+    feet, floors = situation.foot_of(home), situation.floors_of(home)
+    box = Box(*body.box_of_faces(home["faces"])).grown(FLOOR_GROWN)
+    words = f"raise the floor by {level - lowest:.2f} mm, so that the corners are {own / factor:.2f} mm deep"
+    figures = {"floor_by": level - lowest, "depth_to": own / factor}
+    alike = [corner["id"] for corner in corners]
     yield Candidate(
-        words=f"raise the floor by {top - depth - lowest:.2f} mm, so that the corners are {depth:.2f} mm deep",
-        figures={"floor_by": top - depth - lowest, "depth_to": depth},
-        make=lambda start: raised(start, floors, direction, top - depth, feet, box),
-        region=box,
-        sense=ADDS,
-        clears_also=[corner["id"] for corner in corners],
+        words, figures, lambda start: raised(start, floors, direction, level, feet, box), box, ADDS, None, alike
     )
+    for foot in (None, *situation.stock_foot_of(home)) if feet else ():
+        how = "" if foot is None else f", with fillets at its foot of R{foot:.2f} mm"
+        make = partial(
+            _with_corners, situation=situation, corners=corners, home=home, radius=own, foot=foot, level=level
+        )
+        yield Candidate(words + how, figures, make, box, ADDS, None, alike)
+
+
+def _a_little_shallower(
+    situation: Situation, corners: list[JsonObject], home: JsonObject | None, radius: float, factor: float
+) -> Iterator[Candidate]:
+    """Rounded, and the floor raised by what corners that ended in balls are deeper once they are larger than these."""
+    if home is None or home["direction"] is None or not (floors := situation.floors_of(home)):
+        return
+    if not situation.foot_of(home) or not all(_is_round(corner) for corner in corners):
+        return
+    level, lowest = _level(situation, corners, home, DEPTH_KEPT * radius / factor)
+    if not lowest < level or len(floors) > 1:
+        return
+    rounder = _rounder(situation, corners, home, radius)
+    for foot in (None, *situation.stock_foot_of(home)):
+        how = "" if foot is None else f", and make the fillets at its foot R{foot:.2f} mm"
+        yield replace(
+            rounder,
+            words=f"{rounder.words}, and the floor by {level - lowest:.2f} mm{how}",
+            figures=rounder.figures | {"floor_by": level - lowest},
+            make=partial(
+                _with_corners, situation=situation, corners=corners, home=home, radius=radius, foot=foot, level=level
+            ),
+            region=Box(*situation.body.box_of_faces(home["faces"])).grown(FLOOR_GROWN),
+            volume_change=None,
+        )
+
+
+def _level(situation: Situation, corners: list[JsonObject], home: JsonObject, depth: float) -> tuple[float, float]:
+    """mm along the pocket's direction: where the floor has to be for corners so deep, and where its lowest is."""
+    body, direction = situation.body, direction_of(situation, home)
+    top = max(body.extent(corner["faces"], direction)[1] for corner in corners)
+    return top - depth, min(float(body.faces.origin[floor] @ direction) for floor in situation.floors_of(home))
 
 
 def _raised_and_rounded(
@@ -306,7 +382,9 @@ def _raised_and_rounded(
 
     def make(start: Body) -> Body:
         higher = raised(start, floors, direction, level, feet, box)
-        sharp = [e for c in corners for e in _edges_along(higher, start, c)]
+        if any(_is_round(corner) for corner in corners):
+            raise EditError("a corner that is rounded already would have to be taken along")
+        sharp = [e for c in corners for e in edges_on_line(higher, start, c["edges"][0])]
         if not sharp:
             raise EditError("the corners were not found again after the floor was raised")
         return rounded(higher, sorted(set(sharp)), radius)
@@ -322,19 +400,6 @@ def _raised_and_rounded(
         sense=ADDS,
         clears_also=[corner["id"] for corner in corners],
     )
-
-
-def _edges_along(higher: Body, start: Body, corner: JsonObject) -> list[int]:
-    """The edges of `higher` on the line of a sharp corner of `start`."""
-    if _is_round(corner):
-        raise EditError("a corner that is rounded already would have to be taken along")
-    (edge,) = corner["edges"]
-    tangent, middle = start.edges.tangent[edge], start.edges.middle[edge]
-    offset = higher.edges.middle - middle
-    off = np.linalg.norm(offset - np.outer(offset @ tangent, tangent), axis=1)
-    along = np.abs(higher.edges.tangent @ tangent) > 0.9999
-    reach = np.abs(offset @ tangent) < start.edges.length[edge] / 2
-    return np.flatnonzero((off < 1e-3) & along & reach & (higher.edges.bend == Bend.CONCAVE)).tolist()
 
 
 def _top(situation: Situation, corner: JsonObject, direction: Floats) -> float:

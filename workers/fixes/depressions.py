@@ -1,6 +1,7 @@
 """Taking the fillets off a pocket's foot, changing it, and rounding the foot again."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
@@ -8,14 +9,18 @@ from workers.cad.edit.blends import rounded, without_faces
 from workers.cad.edit.body import SAME_MM, Body
 from workers.cad.edit.booleans import joined
 from workers.cad.edit.errors import EditError
-from workers.cad.edit.tools import prism_of
+from workers.cad.edit.rooms import room_on
+from workers.cad.edit.tools import polygon_prism, prism_of
 from workers.cad.part import Bend, Curve, Floats, Surface
 from workers.fixes.candidate import Box
+from workers.fixes.outline import plane_across
 from workers.fixes.surfaces import same_surface
 
 UPRIGHT = 0.996
 # Nearer than cutters are made to: a free-form fillet is only measured.
 SAME_RADIUS_MM = 0.01
+SQUARE_TO = 1e-6
+ALONG = 0.9999
 
 
 def box_of_faces(body: Body, faces: list[int]) -> Box:
@@ -75,6 +80,31 @@ def is_upright(body: Body, edge: int, direction: Floats) -> bool:
     return bool(edges.kind[edge] == Curve.LINE and abs(float(edges.tangent[edge] @ direction)) > UPRIGHT)
 
 
+def without_in_turn(body: Body, feet: list[int], corners: list[int]) -> Body:
+    """`body` without the fillets of a pocket: those at its foot at once, then its corners one by one.
+
+    All at once, the kernel may redraw free-form faces far off. Where a corner does not come off alone, all do at once.
+    """
+    bare = without_faces(body, feet) if feet else body
+    try:
+        for corner in corners:
+            bare = without_faces(bare, _known_again(bare, body, corner))
+    except EditError:
+        return without_faces(body, sorted({*feet, *corners}))
+    return bare
+
+
+def _known_again(body: Body, before: Body, face: int) -> list[int]:
+    """The faces of `body` on the surface of a face of `before`, at its place."""
+    low, high = before.box_of_faces([face])
+    found = np.flatnonzero(same_surface(body, before, face)).tolist()
+    boxes = [body.box_of_faces([other]) for other in found]
+    near = [f for f, box in zip(found, boxes, strict=True) if np.all(box[0] <= high) and np.all(box[1] >= low)]
+    if not near:
+        raise EditError("a corner was not found again without the fillets at its foot")
+    return near
+
+
 def refilleted(body: Body, faces: list[int], box: Box, radius_of: Callable[[Body, int], float | None]) -> Body:
     """`body` with the fillets `faces` taken off and the edges under them rounded by `radius_of(body, edge)` mm.
 
@@ -114,28 +144,73 @@ def edges_near(body: Body, place: Floats) -> list[int]:
     return near.tolist()
 
 
+def edges_on_line(body: Body, before: Body, edge: int) -> list[int]:
+    """The sharp concave edges of `body` on the line of a straight edge of `before`, within its length."""
+    tangent, middle = before.edges.tangent[edge], before.edges.middle[edge]
+    offset = body.edges.middle - middle
+    off = np.linalg.norm(offset - np.outer(offset @ tangent, tangent), axis=1)
+    along = np.abs(body.edges.tangent @ tangent) > ALONG
+    reach = np.abs(offset @ tangent) < before.edges.length[edge] / 2
+    return np.flatnonzero((off < 1e-3) & along & reach & (body.edges.bend == Bend.CONCAVE)).tolist()
+
+
 def raised(body: Body, floors: list[int], direction: Floats, level: float, feet: list[int], box: Box) -> Body:
     """`body` with flat `floors` raised to `level` mm along `direction`; fillets `feet` at their foot move along."""
-    heights = [float(body.faces.origin[floor] @ direction) for floor in floors]
     radius = common_radius(_radii(body, feet))
     planes = [(body.faces.axis[floor], body.faces.origin[floor]) for floor in floors]
     bare = without_faces(body, feet) if feet else body
-    for (normal, origin), height in zip(planes, heights, strict=True):
-        if level <= height:
+    higher = filled_up(bare, planes, direction, level, box)
+    return higher if radius is None else rounded(higher, foot_edges(higher, direction, level, box), radius)
+
+
+def filled_up(body: Body, planes: list[tuple[Floats, Floats]], direction: Floats, level: float, box: Box) -> Body:
+    """`body` with what stands above floors in `box` filled up to `level` mm along `direction`.
+
+    The floors lie in `planes`, of which normals and points are given. Raises EditError if one is not found.
+    """
+    for normal, origin in planes:
+        by = level - float(origin @ direction)
+        if by <= 0:
             continue
-        here = [f for f in bare.planes_at(normal, origin) if _within(bare, f, box)]
-        tools = [prism_of(bare.faces.shapes[face], direction * (level - height)) for face in here]
-        if not tools:
+        here = [f for f in body.planes_at(normal, origin) if _within(body, f, box)]
+        if not here:
             raise EditError("the floor was not found again without its fillets")
-        bare = joined(bare, *tools)
-    if radius is None:
-        return bare
-    foot = [
+        if all(_is_upright_wall(body, other, direction) for face in here for _edge, other in body.neighbours(face)):
+            tools = [prism_of(body.faces.shapes[face], direction * by) for face in here]
+        else:
+            slab = _slab(box, direction, level - by, level)
+            tools = [room_on(body, face, slab) for face in here]
+        body = joined(body, *tools)
+    return body
+
+
+def _is_upright_wall(body: Body, face: int, direction: Floats) -> bool:
+    """Whether a face runs along `direction`, as a floor's prism does."""
+    slope = abs(float(body.faces.axis[face] @ direction))
+    kind = body.faces.kind[face]
+    return bool(kind == Surface.PLANE and slope < SQUARE_TO) or bool(kind == Surface.CYLINDER and slope > 1 - SQUARE_TO)
+
+
+def _slab(box: Box, direction: Floats, low: float, high: float) -> Any:  # noqa: ANN401
+    """The part of space between two heights along `direction` that surely holds all of `box` there."""
+    across = plane_across(direction)
+    middle, reach = (box.low + box.high) / 2, float(np.linalg.norm(box.high - box.low)) / 2
+    if abs(float(np.abs(direction).max()) - 1) < SQUARE_TO:
+        half = np.abs(across @ np.diag(box.high - box.low)).max(axis=1) / 2
+    else:
+        half = np.full(2, reach)
+    turns = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
+    foot = middle + (low - float(middle @ direction)) * direction
+    return polygon_prism(foot + turns @ across, direction * (high - low))
+
+
+def foot_edges(body: Body, direction: Floats, level: float, box: Box) -> list[int]:
+    """The sharp concave edges in `box` around a floor at `level` mm along `direction`."""
+    return [
         edge
-        for edge in edges_in(bare, box, Bend.CONCAVE)
-        if abs(float(bare.edges.middle[edge] @ direction) - level) < 1e-3 and not is_upright(bare, edge, direction)
+        for edge in edges_in(body, box, Bend.CONCAVE)
+        if abs(float(body.edges.middle[edge] @ direction) - level) < 1e-3 and not is_upright(body, edge, direction)
     ]
-    return rounded(bare, foot, radius)
 
 
 def common_radius(radii: Iterable[float]) -> float | None:

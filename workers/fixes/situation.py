@@ -16,6 +16,7 @@ JsonObject = dict[str, Any]
 DEPRESSIONS = ("closed_pocket", "open_pocket", "through_pocket", "slot", "step")
 PATCHES = (Surface.SPHERE, Surface.TORUS, Surface.FREEFORM)
 SQUARE = 0.996
+SMALLER_MM = 1e-3
 ROUNDED = 1 - 1e-9  # cosine of what a unit vector, rounded to six digits, may be off
 
 
@@ -53,6 +54,12 @@ class Situation:
     def foot_of(self, home: JsonObject) -> list[int]:
         """The faces of all floor fillets of a depression, with the patches where they meet."""
         return self.with_patches({face for fillet in self.fillets_in(home, "floor_fillet") for face in fillet["faces"]})
+
+    def stock_foot_of(self, home: JsonObject) -> list[float]:
+        """The next radius of a stock bull-nose cutter below that of the fillets at a depression's foot, if any."""
+        now = min((fillet["size"]["radius"] for fillet in self.fillets_in(home, "floor_fillet")), default=0.0)
+        sizes = [size[0] for size in self.standard_sizes("floor-fillet-nonstandard") if len(size) == 1]
+        return sorted((size for size in sizes if size < now - SMALLER_MM), reverse=True)[:1]
 
     def with_patches(self, fillets: Iterable[int]) -> list[int]:
         """Faces of fillets, and the doubly curved ones that run smoothly between them and on into a corner."""

@@ -9,7 +9,7 @@ import shapely
 from workers.cad.edit.body import Body
 from workers.cad.edit.section import section_lines
 from workers.cad.part import Floats
-from workers.fixes.outline import LEAST_TURN, wider_outline
+from workers.fixes.outline import LEAST_TURN, plane_across, wider_outline
 
 # Each wall keeps this share of its length, so that none vanishes where its neighbours are moved.
 KEPT = 0.25
@@ -64,13 +64,6 @@ def room_left(pocket: Pocket, shares: Floats) -> float:
     plane = plane_across(pocket.direction)
     wider = wider_outline(pocket.body, pocket.walls, pocket.direction, shares) @ plane.T
     return float(shapely.distance(shapely.Polygon(wider), other_faces(pocket, plane)))
-
-
-def plane_across(direction: Floats) -> Floats:
-    """(2, 3) unit vectors square to `direction` and to each other."""
-    across = np.cross(direction, np.eye(3)[int(np.abs(direction).argmin())])
-    across = across / np.linalg.norm(across)
-    return np.array([across, np.cross(direction, across)])
 
 
 def _shares(pocket: Pocket, middle: Floats, plane: Floats, width: float) -> Floats:
