@@ -10,7 +10,7 @@ from workers.cad.part import Floats
 from workers.cad.reading import Reading
 from workers.engine_versions import engine_versions
 from workers.errors import PartError
-from workers.facts.meshes import facts_of_mesh
+from workers.facts.meshes import facts_of_mesh, notes_on_mesh
 from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
 from workers.geometry import Geometry, KeptGeometry, geometry_of
@@ -107,7 +107,7 @@ def _document(geometry: Geometry, choices: list[ProcessChoice], asked: str, rule
         "undecided": [asdict(rule) for rule in undecided],
         "switched_off": _switched_off(list(used.values())),
         "components": components(reading, found),
-        "notes": reading.notes,
+        "notes": reading.notes + _notes(geometry),
         "summary": summarise(findings, _rules_held(used, rules.limits), len({rule.rule for rule in undecided})),
     }
     document: dict[str, Any] = plain(result | whole_document(reading, found))
@@ -132,6 +132,11 @@ def review_in_sandbox(payload: dict[str, Any], report_stage: ReportStage) -> dic
         )
     except RuleFileError as error:
         raise PartError("rules_not_usable", str(error), "Correct the rules, or ask for what there is.") from error
+
+
+def _notes(geometry: Geometry) -> list[str]:
+    parts = zip(geometry.reading.parts, geometry.solids, strict=True)
+    return [note for part, solid in parts for note in notes_on_mesh(part, solid.facts)]
 
 
 def _main_process(reading: Reading, choices: list[ProcessChoice]) -> str:

@@ -1,11 +1,29 @@
 """Walls, pins, holes, gaps and details, of known size, on exact parts and on meshes of them."""
 
-import pytest
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from tests.additive_parts import PLATE, engraved_stroke, fin, hole, pin, raised_stroke, sheet, slit, tube, web
+import pytest
+import trimesh
+
+from tests.additive_parts import (
+    PLATE,
+    cup,
+    engraved_stroke,
+    fin,
+    hole,
+    pin,
+    raised_stroke,
+    sheet,
+    slit,
+    tube,
+    web,
+    write_stl,
+)
 from tests.engine.additive_reviewing import both, reviewed_as_mesh
 from tests.engine.reviewing import findings, reviewed
-from tests.parts import Solid, block, bracket, cylinder, drill
+from tests.parts import Solid, block, bracket, cone, cylinder, drill, hexagon
+from workers.review import review
 
 LIMITS = [("fdm", 0.8, 0.8), ("sla", 0.5, 1.0), ("sls", 0.7, 0.7), ("dmls", 0.4, 0.5)]
 OTHERS = ("am-gap", "am-detail", "am-pin", "am-hole", "am-escape-hole", "am-trapped-volume", "am-envelope")
@@ -110,6 +128,64 @@ def test_findings_name_the_features_that_they_are_about() -> None:
         ((found, sizes),) = named(solid, process, rule)
         assert (found, sorted(sizes)) == (kind, sorted(size))
         assert sizes == pytest.approx(size, rel=1e-2)
+
+
+def test_pins_and_holes_need_not_be_round() -> None:
+    plate = block(60.0, 40.0, 4.0).join(
+        block(2.0, 2.2, 8.0, (10.0, 10.0, 4.0)),
+        block(2.0, 4.0, 8.0, (50.0, 10.0, 4.0)),  # too broad for a pin
+    )
+    plate = plate.cut(
+        hexagon(1.3, 20.0, -5.0).moved((10.0, 30.0, 0.0)),
+        block(1.2, 1.4, 20.0, (20.0, 30.0, -5.0)),
+        block(1.2, 3.0, 20.0, (30.0, 30.0, -5.0)),  # a gap
+    )
+    pins, holes = both(plate, "fdm", "am-pin"), both(plate, "sls", "am-hole")
+    assert [f["measured"]["value"] for f in pins] == pytest.approx([2.0], abs=1e-4)
+    assert sorted(f["measured"]["value"] for f in holes) == pytest.approx([1.2, 1.3], abs=1e-4)
+    result = reviewed(plate, process="fdm")
+    assert findings(result, "am-wall") == findings(result, "am-gap") == []
+    tapered = block(40.0, 30.0, 4.0).join(cone(3.4, 2.6, 10.0, (20.0, 15.0, 4.0)))
+    for result in (reviewed(tapered, process="fdm"), reviewed_as_mesh(tapered, "fdm")):
+        (thin,) = findings(result, "am-pin")
+        assert thin["measured"]["value"] == pytest.approx(2.6, abs=0.05)
+
+
+def test_dots_are_details() -> None:
+    dots = [cylinder(0.5, 1.0, (x, 10.0, 4.0)) for x in (10.0, 20.0)]
+    plate = block(40.0, 30.0, 4.0).join(*dots, cylinder(2.0, 1.5, (30.0, 10.0, 4.0)))
+    plate = plate.cut(cylinder(0.4, 2.0, (10.0, 20.0, 3.0)))
+    fine = both(plate, "fdm", "am-detail")
+    assert [f["measured"]["value"] for f in fine] == pytest.approx([0.4, 0.5], abs=1e-4)
+    result = reviewed(plate, process="fdm")
+    assert findings(result, "am-pin") == findings(result, "am-hole") == []
+    assert findings(reviewed(hole(1.2).cut(block(60.0, 60.0, 2.0, (-5.0, -5.0, 1.2))), process="fdm"), "am-hole")
+
+
+def test_walls_and_gaps_that_meet_are_one() -> None:
+    assert len(both(cup(20.0, 0.45), "fdm", "am-wall")) == 1
+    kerf = block(40.0, 40.0, 10.0).cut(
+        block(0.4, 20.0, 30.0, (10.0, 10.0, -5.0)), block(20.0, 0.4, 30.0, (10.0, 10.0, -5.0))
+    )
+    assert len(both(kerf, "fdm", "am-gap")) == 1
+    fins = [block(0.6, 30.0, 10.0, (x, 5.0, PLATE)) for x in (20.0, 30.0)]
+    assert len(both(block(60.0, 40.0, PLATE).join(*fins), "fdm", "am-wall")) == 2
+
+
+def test_a_ring_of_air_is_as_wide_as_its_circles_are_apart() -> None:
+    cup_with_pin = cylinder(30.0, 20.0, (0.0, 0.0, 0.0)).cut(cylinder(20.0, 20.0, (0.0, 0.0, 6.0)))
+    for diameter, count in ((19.2, 1), (18.95, 0)):  # chords of a mesh are nearer than 0.5 mm in both
+        found = both(cup_with_pin.join(cylinder(diameter, 14.0, (0.0, 0.0, 6.0))), "fdm", "am-gap")
+        assert [f["measured"]["value"] for f in found] == pytest.approx([0.4] * count, abs=1e-3)
+
+
+def test_a_wall_is_held_wherever_on_it_one_looks() -> None:
+    solid = web(0.45).moved((12.0, 7.0, -3.0), (1.0, 2.0, 3.0), 37.0)
+    with TemporaryDirectory() as folder:
+        mesh = trimesh.load_mesh(write_stl(solid, Path(folder)))
+        path = Path(folder) / "part.obj"
+        path.write_text(str(mesh.export(file_type="obj")))
+        assert findings(review(path, path.name, "dmls", "default"), "am-wall") == []
 
 
 def test_a_mesh_has_the_features_of_its_part() -> None:

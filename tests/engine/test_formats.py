@@ -153,6 +153,21 @@ def test_a_mesh_with_a_hole_in_it_has_no_volume(tmp_path: Path) -> None:
     assert "watertight" in {row["rule"]: row["lacks"] for row in result["undecided"]}["stock-removal"]
 
 
+def test_what_is_wrong_with_a_mesh_is_said(tmp_path: Path) -> None:
+    box = trimesh.creation.box(extents=(10.0, 10.0, 10.0))
+
+    def told(by: tuple[float, float, float]) -> str:
+        pair = trimesh.util.concatenate([box, box.copy().apply_translation(by)])
+        return " ".join(review_of(written(tmp_path / "part", exported(pair, "stl")))["notes"])
+
+    assert "pieces of it cross or touch each other" in told((4.0, 3.0, 2.0))
+    assert "pieces of it cross or touch each other" not in told((14.0, 0.0, 0.0))
+    assert "1 edges have more than two triangles, the first near [5.0, 5.0, 0.0]" in told((10.0, 10.0, 0.0))
+    inside = trimesh.creation.box(extents=(9.0, 9.0, 9.0))
+    refused = refusal(exported(trimesh.util.concatenate([box, inside]), "stl"), tmp_path)
+    assert refused.detail == "The mesh encloses 1729 mm³, more than its box of 1000 mm³."
+
+
 def test_a_mesh_turned_inside_out_is_turned_back(tmp_path: Path) -> None:
     inverted = TUBE.copy()
     inverted.invert()

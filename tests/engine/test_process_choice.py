@@ -43,6 +43,14 @@ CHOSEN: dict[str, tuple[Callable[[], Solid], str]] = {
     "block": (lambda: block(60.0, 40.0, 20.0), "cnc_milling"),
     "bracket": (bracket, "cnc_milling"),
     "pocketed": (lambda: block(80.0, 60.0, 30.0).cut(pocket(60.0, 40.0, 27.0, (40.0, 30.0, 30.0), 5.0)), "cnc_milling"),
+    "pocketed alike all around": (
+        lambda: block(80.0, 60.0, 30.0).cut(pocket(60.0, 40.0, 20.0, (40.0, 30.0, 30.0), 5.0)),
+        "cnc_milling",
+    ),
+    "thick channel with sharp corners": (
+        lambda: block(80.0, 60.0, 30.0).cut(block(60.0, 80.0, 20.0, (10.0, -5.0, 10.0))),
+        "cnc_milling",
+    ),
     "undercut for a T-slot cutter": (lambda: closed_undercut(10.0), "cnc_milling"),
     "fin": (lambda: fin(30.0), "cnc_milling"),
     "plate that is milled": (lambda: sheet_parts.plate(thickness=8.0), "cnc_milling"),

@@ -11,10 +11,10 @@ from workers.additive.hollows import Chamber, Grid, Void, chambers, closed_voids
 from workers.additive.orientation import Orientation, orientations, times_too_large
 from workers.additive.overhangs import Overhang, overhangs
 from workers.additive.printing import AdditiveProcess, Building, printing
-from workers.additive.rounds import Round, round_faces
+from workers.additive.rounds import Round, round_faces, with_dots
 from workers.additive.skin import Skin, skin_of
 from workers.additive.spans import Span, narrow_gaps, thin_walls
-from workers.cad.part import Floats, Part
+from workers.cad.part import Floats, Ints, Part
 from workers.facts.fact import Fact, NotMeasuredError
 from workers.facts.measure import PartFacts
 from workers.facts.rays import RayScene
@@ -43,6 +43,7 @@ class AdditiveShape:
     voids: list[Void]
     chambers: list[Chamber]
     cups: list[Cup]  # in the first of the orientations
+    meeting: Ints  # (m, 2) faces with a common edge
     features: list[Feature] = field(default_factory=list)
 
     @property
@@ -118,13 +119,14 @@ def _analyse(
     tried = orientations(part, skin.mesh, scene, least_box(part, facts), building, data.orientation)
     tried = sorted(tried, key=lambda o: times_too_large(o, machine.size) > FITS)
     up = tried[0].up
-    rounds = round_faces(part, skin)
+    rounds = with_dots(scene, round_faces(part, skin))
     walls, gaps = _spans(part, skin, facts, rounds)
     voids = closed_voids(skin) if part.closed else []
     hollows, mouths = _hollows(part, scene, up, rounds, voids, building) if part.closed else ([], [])
     features = additive_features(part, scene, rounds, walls or [], gaps or [])
     over = overhangs(part, skin, up, building, rounds)
-    return AdditiveShape(process, tried, over, rounds, walls, gaps, voids, hollows, mouths, features)
+    meeting = np.unique(skin.mesh.face[skin.pairs], axis=0)
+    return AdditiveShape(process, tried, over, rounds, walls, gaps, voids, hollows, mouths, meeting, features)
 
 
 def _hollows(

@@ -2,15 +2,14 @@
 
 import numpy as np
 
-from workers.additive.rounds import Round
+from workers.additive.rounds import BOTTOM, Round
 from workers.additive.spans import Span
 from workers.cad.connected import connected
-from workers.cad.part import Bend, Part
+from workers.cad.part import Bend, Ints, Part
 from workers.facts.rays import Bools, RayScene
 from workers.features.feature import Feature
 
-# A hole is blind if its bottom, or the drill's point below it, is no further beyond its wall, in diameters.
-BOTTOM = 0.7
+EQUALLY_WIDE = 0.01
 
 
 def additive_features(
@@ -34,13 +33,25 @@ def additive_features(
     return found
 
 
-def joined(part: Part, spans: list[Span]) -> list[list[Span]]:
-    """The spans, narrowest first, in groups that are connected by common faces or over smooth edges."""
+def joined(
+    part: Part, spans: list[Span], meeting: Ints | None = None, within: float = EQUALLY_WIDE
+) -> list[list[Span]]:
+    """The spans, narrowest first, in groups that are connected by common faces or over smooth edges.
+
+    With the faces that are `meeting` (m, 2) also over those, where the spans on both are equally wide, `within` a share
+    of it: the walls of a box are one.
+    """
     if not spans:
         return []
     own = sorted({face for span in spans for face in span.faces})
     smooth = part.edges.faces[(part.edges.bend == Bend.SMOOTH) & np.isin(part.edges.faces, own).all(axis=1)]
     links = np.concatenate([np.array([span.faces for span in spans]), smooth.reshape(-1, 2)])
+    if meeting is not None:
+        width = np.full(len(part.faces), np.nan)
+        for span in reversed(spans):
+            width[list(span.faces)] = span.width
+        one, other = width[meeting].T
+        links = np.concatenate([links, meeting[np.abs(one - other) < within * one]])
     count = len(part.faces)
     group_of = connected(count, links)
     groups: dict[int, list[Span]] = {}

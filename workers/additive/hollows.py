@@ -34,7 +34,7 @@ MOST_WAYS_OUT = 12
 class Void:
     """A hollow that nothing leads out of: its surface is a shell of its own."""
 
-    volume: float  # mm3
+    volume: float  # mm3, without what lies loose in it
     faces: tuple[int, ...]
     point: Floats  # (3,) on its surface
     normal: Floats  # (3,) outward there, into the void
@@ -60,13 +60,33 @@ def closed_voids(skin: Skin) -> list[Void]:
     corners = mesh.vertices - mesh.vertices.mean(axis=0)
     a, b, c = (corners[mesh.triangles[:, i]] for i in range(3))
     volume = np.bincount(shell, weights=np.einsum("ij,ij->i", a, np.cross(b, c)) / 6)
+    hollows = np.flatnonzero(volume < -LEAST_VOID_MM3)
+    free = {int(number): float(-volume[number]) for number in hollows}
+    for piece in np.flatnonzero(volume > 0) if len(hollows) else []:
+        place = a[shell == piece][0]
+        around = [int(n) for n in hollows if _is_around(a[shell == n], b[shell == n], c[shell == n], place)]
+        if around:
+            free[max(around, key=lambda n: float(volume[n]))] -= float(volume[piece])
     voids = []
-    for number in np.flatnonzero(volume < -LEAST_VOID_MM3):
+    for number in hollows:
         triangles = np.flatnonzero(shell == number)
         largest = triangles[int(np.round(mesh.areas[triangles], 6).argmax())]
         faces = tuple(np.unique(mesh.face[triangles]).tolist())
-        voids.append(Void(float(-volume[number]), faces, mesh.centroids[largest], mesh.normals[largest]))
+        voids.append(Void(free[int(number)], faces, mesh.centroids[largest], mesh.normals[largest]))
     return sorted(voids, key=lambda void: (-round(void.volume, 6), *np.round(void.point, 3).tolist()))
+
+
+def _is_around(a: Floats, b: Floats, c: Floats, point: Floats) -> bool:
+    """Whether the shell with triangles of corners (t, 3) encloses a point: it is seen all around, else nowhere.
+
+    The solid angle of a triangle is that of van Oosterom and Strackee (IEEE Trans. Biomed. Eng. 30, 1983).
+    """
+    p, q, r = a - point, b - point, c - point
+    lengths = [np.linalg.norm(side, axis=1) for side in (p, q, r)]
+    pq, qr, rp = (np.einsum("ij,ij->i", one, other) for one, other in ((p, q), (q, r), (r, p)))
+    below = lengths[0] * lengths[1] * lengths[2] + pq * lengths[2] + qr * lengths[0] + rp * lengths[1]
+    seen = 2 * np.arctan2(np.einsum("ij,ij->i", p, np.cross(q, r)), below)
+    return bool(abs(seen.sum()) > 2 * np.pi)
 
 
 def chambers(grid: "Grid", rounds: list[Round]) -> list[Chamber]:
@@ -175,7 +195,8 @@ def _throats(grid: Grid, holes: list[Round]) -> list[Chamber]:
             if number in out:
                 continue
             cells = label[box] == number
-            if taken[box][cells].any() or cells.sum() < LEAST_CELLS or room[box][cells].max() < WIDER * radius:
+            wide = room[box][cells].max() >= WIDER * radius + grid.pitch / 2
+            if taken[box][cells].any() or cells.sum() < LEAST_CELLS or not wide:
                 continue
             taken[box] |= cells
             seed = np.argwhere(cells)[int(room[box][cells].argmax())] + [side.start for side in box]

@@ -1,11 +1,12 @@
 """Round holes and pins, found on the mesh alone: the nodes of a mesh lie on the surface that it stands for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from workers.additive.skin import Skin
 from workers.cad.part import Floats, Ints, Part
+from workers.facts.rays import RayScene
 
 # Facets of one round face meet at less than this: a hole of fewer than ten facets is a polygon.
 FACETS_DEGREES = 37.0
@@ -20,6 +21,11 @@ LEAST_TURN = np.radians(300.0)
 WIDEST_OPENING = np.radians(60.0)
 # Nodes lie on the circle within this share of its radius.
 ROUND = 2e-3
+# What rises or sinks no further is a detail, such as lettering: the height that guides give a detail's width for.
+DETAIL_MM = 2.0
+# A hole is blind if its bottom, or the drill's point below it, is no further beyond its wall, in diameters.
+BOTTOM = 0.7
+HAIR = 1e-3  # of the length
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,7 @@ class Round:
     length: float  # mm
     hollow: bool  # a hole, not a pin
     faces: tuple[int, ...]
+    way: Floats | None = None  # (3,) the way that a dot rises or opens, which is a detail; None of what is larger
 
     @property
     def is_pin(self) -> bool:
@@ -64,6 +71,25 @@ def round_faces(part: Part, skin: Skin) -> list[Round]:
                 if fitted is not None:
                     found[int(triangles[0])] = fitted
     return sorted(found.values(), key=lambda r: (round(r.diameter, 6), *np.round(r.point, 3).tolist()))
+
+
+def with_dots(scene: RayScene, rounds: list[Round]) -> list[Round]:
+    """The same, with the way of those that rise from a face, or sink into it, no more than a detail does."""
+    if not rounds:
+        return []
+    middle, axis = np.array([r.point for r in rounds]), np.array([r.axis for r in rounds])
+    triangle, distance = scene.first_hit(np.concatenate([middle, middle]), np.concatenate([axis, -axis]))
+    ahead, behind = np.where(triangle >= 0, distance, np.inf).reshape(2, -1)
+    return [replace(r, way=_way_of_a_dot(r, a, b)) for r, a, b in zip(rounds, ahead, behind, strict=True)]
+
+
+def _way_of_a_dot(of: Round, ahead: float, behind: float) -> Floats | None:
+    """By the mm to what is met along the axis and against it, from its middle."""
+    reach = of.length / 2 * (1 + HAIR) + (BOTTOM * of.diameter if of.hollow else 0.0)
+    ends = ahead < reach, behind < reach
+    if of.length > DETAIL_MM or ends[0] == ends[1] or not (of.hollow or of.is_pin):
+        return None
+    return of.axis if ends[0] != of.hollow else -of.axis
 
 
 def _axes(skin: Skin, bent: Ints) -> Floats:

@@ -29,6 +29,8 @@ OPEN = 3.0
 # A mesh's patches that meet so sharply are the two sides of an edge, not of a wall.
 WEDGE_DEGREES = 155.0
 SAME_AXIS = 0.9999
+# What is no broader than so many times its width is a pin or a hole, round or not.
+SLENDER = 1.5
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,19 @@ class Span:
     held: bool  # a wall that is held at two ends which face each other
     depth: float  # mm that a wall rises from its foot, or a gap is deep; inf where it has no foot or floor
     way: Floats  # (3,) the way that it rises or opens, 0 where the depth is inf
+    breadth: float  # mm across the other way, inf where nobody knows which that is
+
+    @property
+    def is_slender(self) -> bool:
+        """Whether it is a pin, or a hole, rather than a wall or a gap."""
+        return self.breadth <= SLENDER * self.width
 
 
 def thin_walls(part: Part, skin: Skin, scene: RayScene, walls: list[Wall], rounds: list[Round]) -> list[Span]:
     """The walls below WIDEST_MM, thinnest first, but for those across a round pin."""
     pins = [r for r in rounds if r.is_pin]
     rows = [
-        (w.thickness if w.exact else _between_rounds(part, w, rounds), w.faces, w.point, w.normal, w.rays)
+        (_wide(part, w, w.thickness, rounds, through_air=False), w.faces, w.point, w.normal, w.rays)
         for w in walls
         if 0 < w.thickness < WIDEST_MM and not any(_is_across(part, w.point, -w.normal * w.thickness, p) for p in pins)
     ]
@@ -57,9 +65,14 @@ def thin_walls(part: Part, skin: Skin, scene: RayScene, walls: list[Wall], round
         return []
     width, point, normal = _arrays(rows)
     probe = _Probe(scene, part.mesh.normals)
-    held = _are_held(probe, width, point - normal * (width / 2)[:, None], normal)
+    middle = point - normal * (width / 2)[:, None]
+    held = _are_held(probe, width, _amid(probe, width, middle, normal), normal)
     depth, way = _depths(part, probe, width, point, normal, sign=1)
-    spans = [Span(*r[:4], bool(h), float(d), w) for r, h, d, w in zip(rows, held, depth, way, strict=True)]
+    breadth = np.where(np.isfinite(depth), _breadths(probe, middle, normal, way), np.inf)
+    spans = [
+        Span(*r[:4], bool(h), float(d), w, float(b))
+        for r, h, d, w, b in zip(rows, held, depth, way, breadth, strict=True)
+    ]
     return _one_a_pair(spans, [row[4] for row in rows])
 
 
@@ -67,7 +80,7 @@ def narrow_gaps(part: Part, skin: Skin, scene: RayScene, gaps: list[Gap], rounds
     """The gaps below WIDEST_MM, narrowest first, but for those across a round hole."""
     holes = [r for r in rounds if r.hollow]
     rows = [
-        (g.width, g.faces, g.point, g.normal, g.rays)
+        (_wide(part, g, g.width, rounds, through_air=True), g.faces, g.point, g.normal, g.rays)
         for g in gaps
         if 0 < g.width < WIDEST_MM and not any(_is_across(part, g.point, g.normal * g.width, h) for h in holes)
     ]
@@ -75,8 +88,10 @@ def narrow_gaps(part: Part, skin: Skin, scene: RayScene, gaps: list[Gap], rounds
     if not rows:
         return []
     width, point, normal = _arrays(rows)
-    depth, way = _depths(part, _Probe(scene, part.mesh.normals), width, point, -normal, sign=-1)
-    spans = [Span(*r[:4], False, float(d), w) for r, d, w in zip(rows, depth, way, strict=True)]
+    probe = _Probe(scene, part.mesh.normals)
+    depth, way = _depths(part, probe, width, point, -normal, sign=-1)
+    breadth = _breadths(probe, point + normal * (width / 2)[:, None], normal, way)
+    spans = [Span(*r[:4], False, float(d), w, float(b)) for r, d, w, b in zip(rows, depth, way, breadth, strict=True)]
     return _one_a_pair(spans, [row[4] for row in rows])
 
 
@@ -88,7 +103,8 @@ def _one_a_pair(spans: list[Span], rays: list[int]) -> list[Span]:
     found = []
     for numbers in pairs.values():
         seen = spans[max(numbers, key=lambda number: rays[number])]
-        found.append(replace(spans[numbers[0]], held=seen.held, depth=seen.depth, way=seen.way))
+        least = spans[numbers[0]]
+        found.append(replace(least, held=seen.held, depth=seen.depth, way=seen.way, breadth=seen.breadth))
     return found
 
 
@@ -118,21 +134,20 @@ def _arrays(rows: list[_Row]) -> tuple[Floats, Floats, Floats]:
     return np.array([r[0] for r in rows]), np.array([r[2] for r in rows]), np.array([r[3] for r in rows])
 
 
-def _between_rounds(part: Part, wall: Wall, rounds: list[Round]) -> float:
-    """The wall of a tube by the circles through its nodes: its facets come nearer to each other than it is thick."""
-    inner = [r for r in rounds if r.hollow and _is_on(part, r, wall.point)]
-    outer = [r for r in rounds if not r.hollow and _is_on(part, r, wall.point)]
-    far = wall.point - wall.normal * wall.thickness
-    inner = inner or [r for r in rounds if r.hollow and _is_on(part, r, far)]
-    outer = outer or [r for r in rounds if not r.hollow and _is_on(part, r, far)]
-    for one in inner:
-        for other in outer:
+def _wide(part: Part, of: Wall | Gap, found: float, rounds: list[Round], *, through_air: bool) -> float:
+    """mm between a round and one in or around it by the circles through their nodes: their facets come nearer."""
+    if of.exact:
+        return found
+    far = of.point + of.normal * (found if through_air else -found)
+    near = [r for r in rounds if _is_on(part, r, of.point) or _is_on(part, r, far)]
+    for one in (r for r in near if r.hollow != through_air):
+        for other in (r for r in near if r.hollow == through_air):
             offset = one.point - other.point
             beside = float(np.linalg.norm(offset - (offset @ other.axis) * other.axis))
             width = (other.diameter - one.diameter) / 2 - beside
-            if abs(float(one.axis @ other.axis)) > SAME_AXIS and abs(width - wall.thickness) < mesh_error(part):
+            if abs(float(one.axis @ other.axis)) > SAME_AXIS and abs(width - found) < mesh_error(part):
                 return width
-    return wall.thickness
+    return found
 
 
 def _is_on(part: Part, of: Round, point: Floats) -> bool:
@@ -166,6 +181,29 @@ def _plane_ways(normal: Floats) -> Floats:
     other = np.cross(normal, across)
     angle = np.arange(WAYS) * (2 * np.pi / WAYS)
     return np.asarray(across[:, None] * np.cos(angle)[:, None] + other[:, None] * np.sin(angle)[:, None])
+
+
+def _breadths(probe: _Probe, middle: Floats, normal: Floats, way: Floats) -> Floats:
+    """(n,) mm from the middle to both sides, square to the way that it rises or opens; of a passage, which has none,
+    the least all around."""
+    opens = way.any(axis=1)
+    around = _plane_ways(normal)
+    around[opens] = np.stack([np.cross(normal[opens], way[opens])] * WAYS, axis=1)
+    around[opens, WAYS // 2 :] *= -1
+    distance = probe.look(np.repeat(middle, WAYS, axis=0), around.reshape(-1, 3))[0].reshape(-1, WAYS)
+    return np.asarray((distance[:, : WAYS // 2] + distance[:, WAYS // 2 :]).min(axis=1))
+
+
+def _amid(probe: _Probe, width: Floats, middle: Floats, normal: Floats) -> Floats:
+    """(n, 3) half-way between the nearer two of the wall's ends, from where looks tell best how it is held."""
+    ways = _plane_ways(normal)
+    distance = probe.look(np.repeat(middle, WAYS, axis=0), ways.reshape(-1, 3))[0].reshape(-1, WAYS)
+    ahead, behind = distance[:, : WAYS // 2], distance[:, WAYS // 2 :]
+    rows, least = np.arange(len(middle)), (ahead + behind).argmin(axis=1)
+    shift = (ahead[rows, least] - behind[rows, least]) / 2
+    moved = middle + ways[rows, least] * np.where(np.isfinite(shift), shift, 0.0)[:, None]
+    above, below = probe.look(moved, normal)[0], probe.look(moved, -normal)[0]
+    return np.where((above + below < THICKER * width)[:, None], moved, middle)
 
 
 def _are_held(probe: _Probe, width: Floats, middle: Floats, normal: Floats) -> Bools:

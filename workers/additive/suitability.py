@@ -125,7 +125,7 @@ def _by_support(building: Building, overhangs: Overhangs) -> _Verdict:
 
 def _by_form(part: Part, facts: PartFacts) -> tuple[float, list[str]]:
     if not part.exact:
-        return FOR_A_MESH, ["it is a mesh, as printers take it"]
+        return FOR_A_MESH, ["it is a mesh, as printers take it (a STEP file tells more of how it is cut or moulded)"]
     try:
         hidden = float(part.faces.area[facts.reach.unreachable].sum()) / part.area
     except NotMeasuredError:

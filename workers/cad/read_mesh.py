@@ -20,8 +20,8 @@ from workers.errors import PartError
 
 SHARP_DEGREES = 30.0
 ONLY_A_MESH = (
-    "This is a mesh: it has no exact surfaces, so no features are recognised, and most rules cannot be decided. "
-    "Export the part as STEP for a whole review."
+    "This is a mesh: it has no exact surfaces. The rules of additive processes are measured on it; "
+    "for other processes no features are recognised, and most rules cannot be decided: export it as STEP for those."
 )
 # The chords of a mesh depart from the part that it stands for; nobody knows how far. As fine as our own.
 RELATIVE_DEFLECTION = 1e-3
@@ -67,8 +67,10 @@ def _part(mesh: trimesh.Trimesh, origin: Origin, closed: bool, diagonal: float) 
         _patches(mesh),
         diagonal * RELATIVE_DEFLECTION,
     )
-    if closed and not 0 < mesh.volume <= float(np.prod(high - low)) * 1.001:
-        raise PartError("volume_not_sane", "The mesh encloses no volume.", "Check it for triangles that cross.")
+    room = float(np.prod(high - low))
+    if closed and not 0 < mesh.volume <= room * 1.001:
+        told = "no volume" if mesh.volume <= 0 else f"{mesh.volume:.6g} mm³, more than its box of {room:.6g} mm³"
+        raise PartError("volume_not_sane", f"The mesh encloses {told}.", "Check it for triangles that cross.")
     return Part(
         name=origin.name,
         sha256=origin.sha256,
@@ -174,7 +176,13 @@ def _no_edges() -> Edges:
 def _how_it_is_open(mesh: trimesh.Trimesh) -> str:
     edges = np.sort(mesh.edges, axis=1)
     unique, counts = np.unique(edges, axis=0, return_counts=True)
-    alone = unique[counts == 1]
+    alone, crowded = unique[counts == 1], unique[counts > 2]
+    if not len(alone) and len(crowded):
+        near = mesh.vertices[crowded[0]].mean(axis=0).round(2) + 0.0
+        return (
+            f"The mesh is not watertight ({len(crowded)} edges have more than two triangles, the first near "
+            f"{near.tolist()}): it has no volume."
+        )
     if not len(alone):
         return "The mesh is not watertight (its triangles do not agree on the outside): it has no volume."
     near = mesh.vertices[alone[0]].mean(axis=0).round(2) + 0.0

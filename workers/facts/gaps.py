@@ -27,10 +27,11 @@ class Gaps:
     gaps: list[Gap]
     samples: Floats  # (k,) mm, one for each ray that met the part again
     sampled_share: float  # of the surface that looks at another face
+    buried: float  # share of the surface that lies in material, of another piece or its own
 
 
 def measure_gaps(part: Part, scene: RayScene, samples: Samples) -> Gaps:
     """Cast one ray outwards from each sample."""
     spans = measure_spans(part, scene, samples, Through.AIR)
     gaps = [Gap(s.faces, s.distance, s.exact, s.point, s.normal, s.rays) for s in spans.pairs]
-    return Gaps(gaps, spans.reach[spans.facing], float(spans.facing.mean()))
+    return Gaps(gaps, spans.reach[spans.facing], float(spans.facing.mean()), float(spans.wrong.mean()))

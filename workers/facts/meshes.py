@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from workers.cad.part import Part
-from workers.facts.fact import Fact
+from workers.facts.fact import Fact, NotMeasuredError
+from workers.facts.measure import PartFacts
 
 MESH = "triangle mesh"
 # What rests on exact surfaces, on edges, or on faces as a designer means them.
@@ -20,6 +21,8 @@ NEED_SURFACES = (
     "undercuts",
     "setups",
 )
+# Less than this share of the surface in material is rays that slip between two triangles.
+BURIED = 2e-3
 NEED_VOLUME = ("volume", "centre_of_mass", "inertia", "removal_ratio")
 
 
@@ -39,3 +42,19 @@ def facts_of_mesh(part: Part, facts: dict[str, Fact]) -> dict[str, Fact]:
         else:
             told[name] = fact
     return told
+
+
+def notes_on_mesh(part: Part, facts: PartFacts) -> list[str]:
+    """What is wrong with a closed mesh that its triangles alone do not tell: pieces that cross or touch."""
+    if part.exact or not part.closed:
+        return []
+    try:
+        buried = facts.gaps.buried
+    except NotMeasuredError:
+        return []
+    if buried < BURIED:
+        return []
+    return [
+        f"About {100 * buried:.2g} % of the mesh's surface lies in its own material: pieces of it cross or touch each "
+        "other, and what they share counts twice. Unite them to one solid before it is reviewed or built."
+    ]

@@ -50,6 +50,7 @@ class Spans:
     pairs: list[Span]
     reach: Floats  # (n,) mm from each sample to what its ray meets first, inf where that is nothing
     facing: Bools  # (n,) whether that looks back
+    wrong: Bools  # (n,) whether that is met from its wrong side: the sample lies in other material, or in none
 
 
 def measure_spans(part: Part, scene: RayScene, samples: Samples, through: Through) -> Spans:
@@ -64,7 +65,8 @@ def measure_spans(part: Part, scene: RayScene, samples: Samples, through: Throug
     facing = found & looks_back & ~itself
     seen = Samples(samples.points[facing], samples.normals[facing], samples.face[facing])
     pairs = _pairs(part, seen, target[facing], reach[facing], through)
-    return Spans(pairs, reach, facing)
+    wrong = found & (through * np.einsum("ij,ij->i", met, directions) > np.cos(np.radians(FACING_DEGREES)))
+    return Spans(pairs, reach, facing, wrong)
 
 
 def with_exact_normals(part: Part, samples: Samples) -> Samples:

@@ -51,25 +51,28 @@ def suitability_of(part: Part, skins: Skins | None) -> Suitability:
     bends = sum(part.faces.kind[face] == Surface.CYLINDER for face in skins.top) + len(skins.sharp.edges)
     share = f"{100 * skins.sheet_share:.0f} %"
     speaks = [f"{share} of its surface is two skins {skins.thickness:.4g} mm apart and their cut faces"]
+    thin = min(1.0, SHEET_MM / skins.thickness)
     if bends:
         speaks.append(f"it is bent in {bends} place{'s' if bends > 1 else ''}")
         closed = _closed_corners(part, skins)
         if closed:
             speaks.append(f"its bends close around {closed} corner{'s' if closed > 1 else ''}, which would be welded")
         lost = CLOSED_CORNERS * min(1.0, closed / max(1, len(skins.top) - 1))
-        return Suitability((1 - lost) * 0.95 * skins.sheet_share, speaks)
-    thin = min(1.0, SHEET_MM / skins.thickness)
+        # Drawn sharp, thin sheet is meant to be bent around the tool's nose; thick plate cannot be.
+        sharp = thin if skins.sharp.edges else 1.0
+        return Suitability((1 - lost) * 0.95 * sharp * skins.sheet_share, speaks)
     speaks.append("it is flat: cut from sheet or plate")
     return Suitability(0.7 * thin * skins.sheet_share, speaks)
 
 
 def _closed_corners(part: Part, skins: Skins) -> int:
-    """How many rings the faces of one skin make, each joined to the next by a sharp bend: a sheet makes none."""
-    number = {face: place for place, face in enumerate(skins.top)}
-    pairs = {(int(min(pair)), int(max(pair))) for pair in part.edges.faces[sorted(skins.sharp.edges)]}
-    joined = [(number[a], number[b]) for a, b in sorted(pairs) if a in number and b in number]
-    if not joined:
+    """How many rings the faces of one skin make: sheet with sharp bends makes none; what is embossed has no such."""
+    if not skins.sharp.edges:
         return 0
+    number = {face: place for place, face in enumerate(skins.top)}
+    inside = part.edges.faces[np.isin(part.edges.faces, skins.top).all(axis=1)]
+    pairs = {(int(min(pair)), int(max(pair))) for pair in inside if pair[0] != pair[1]}
+    joined = [(number[a], number[b]) for a, b in sorted(pairs)]
     pieces = int(connected(len(number), np.array(joined)).max()) + 1
     return len(joined) - len(number) + pieces
 

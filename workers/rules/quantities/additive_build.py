@@ -52,25 +52,33 @@ def _overhang(group: list[Overhang]) -> Measurement:
 
 @quantity("bridge_span", on_meshes="any")
 def bridge_span(subject: Subject, _rule: Rule) -> list[Measurement]:
-    """mm that each ceiling which is held at both ends spans, in the best orientation.
+    """mm that each ceiling which is held at both ends spans, in the best orientation; those that span as much are one.
 
     Details: its `area` in mm2; to hold only one kind against a limit, `flat` is 1 for a flat ceiling, and `vault` for
     the crown of a round vault the span per mm of the vault's diameter; infinite for the other kind.
     """
     shape = analysis_of(subject, AdditiveShape)
     steepest = np.radians(printing().building(shape.process).support_angle)
-    return [_bridge(o, o.span, float(np.sin(steepest))) for o in shape.overhangs if o.span is not None]
+    alike: dict[tuple[float, bool], list[Overhang]] = {}
+    for o in shape.overhangs:
+        if o.span is not None:
+            alike.setdefault((round(o.span, 2), o.vaulted), []).append(o)
+    return [_bridge(group, float(np.sin(steepest))) for group in alike.values()]
 
 
-def _bridge(o: Overhang, span: float, crown: float) -> Measurement:
+def _bridge(group: list[Overhang], crown: float) -> Measurement:
+    o, span = group[0], max(o.span or 0.0 for o in group)
+    places = "" if len(group) == 1 else f" in {len(group)} places"
     vault = "close it like a teardrop" if o.vaulted else "vault it at 45°"
 
     def change(limit: float) -> Change:
-        text = f"{vault}, or bring its ends {span - limit:.2f} mm nearer, to {limit:.3g} mm"
+        text = f"{vault}{places}, or bring its ends {span - limit:.2f} mm nearer, to {limit:.3g} mm"
         return Change(text, "span", span, limit)
 
     kind = {"flat": np.inf, "vault": crown} if o.vaulted else {"flat": 1.0, "vault": np.inf}
-    return Measurement(span, list(o.faces), o.point, o.normal, change, details={"area": o.area} | kind)
+    faces = sorted({face for one in group for face in one.faces})
+    details = {"area": sum(one.area for one in group)} | kind
+    return Measurement(span, faces, o.point, o.normal, change, details=details)
 
 
 @quantity("trapped_volume", on_meshes="closed")

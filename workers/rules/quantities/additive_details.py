@@ -4,7 +4,7 @@ import numpy as np
 
 from workers.additive.analysis import AdditiveShape
 from workers.additive.features import joined
-from workers.additive.rounds import Round
+from workers.additive.rounds import DETAIL_MM, Round
 from workers.additive.spans import Span
 from workers.facts.fact import NotMeasuredError
 from workers.features.feature import Feature
@@ -12,8 +12,6 @@ from workers.rules.measurement import Change, ChangeTo, Measurement
 from workers.rules.quantities.registry import Subject, analysis_of, quantity
 from workers.rules.rule_file import Rule
 
-# What rises or sinks no further is a detail, such as lettering: the height that guides give a detail's width for.
-DETAIL_MM = 2.0
 SAME_WAY = 0.99
 HOLES, PINS = ("through_hole", "blind_hole"), ("boss",)
 WALLS, GAPS = ("rib", "wall"), ("slot", "gap")
@@ -25,11 +23,17 @@ NEXT_TO = 0.05
 def built_wall_thickness(subject: Subject, rule: Rule) -> list[Measurement]:
     """Least thickness in mm of each wall; details `held` and `free` are 1 for a wall held at two ends, or not.
 
-    Walls that share a face, or whose faces run smoothly into each other, are one; pins and details are none.
+    Walls that share a face, or whose faces run smoothly into each other, are one, and so are those as thick that meet
+    at an edge; pins and details are none.
     """
-    walls = _measured(analysis_of(subject, AdditiveShape).walls, "walls")
-    thin = [w for w in walls if w.depth > DETAIL_MM and w.width < _limit(rule, subject, w)]
-    return [_wall(subject, group) for group in joined(subject.part, thin)]
+    shape = analysis_of(subject, AdditiveShape)
+    walls = [w for w in _large(shape.walls, "walls") if not w.is_slender and w.width < _limit(rule, subject, w)]
+    return [_wall(subject, group) for group in joined(subject.part, walls, shape.meeting)]
+
+
+def _large(spans: list[Span] | None, what: str) -> list[Span]:
+    """Those that are no details."""
+    return [span for span in _measured(spans, what) if span.depth > DETAIL_MM]
 
 
 def _limit(rule: Rule, subject: Subject, wall: Span) -> float:
@@ -50,10 +54,13 @@ def _wall(subject: Subject, group: list[Span]) -> Measurement:
 
 @quantity("built_gap_width", on_meshes="any")
 def built_gap_width(subject: Subject, rule: Rule) -> list[Measurement]:
-    """Least width in mm of each gap; those that share a face are one, holes and engraved details are none."""
-    gaps = _measured(analysis_of(subject, AdditiveShape).gaps, "gaps")
-    narrow = [gap for gap in gaps if gap.depth > DETAIL_MM and gap.width < _limit(rule, subject, gap)]
-    return [_gap(subject, group) for group in joined(subject.part, narrow)]
+    """Least width in mm of each gap; those that share a face, or are as wide and meet at an edge, are one.
+
+    Holes and engraved details are none.
+    """
+    shape = analysis_of(subject, AdditiveShape)
+    gaps = [g for g in _large(shape.gaps, "gaps") if not g.is_slender and g.width < _limit(rule, subject, g)]
+    return [_gap(subject, group) for group in joined(subject.part, gaps, shape.meeting)]
 
 
 def _gap(subject: Subject, group: list[Span]) -> Measurement:
@@ -73,9 +80,21 @@ def detail_width(subject: Subject, rule: Rule) -> list[Measurement]:
     shape = analysis_of(subject, AdditiveShape)
     found = []
     for spans, raised in ((_measured(shape.walls, "walls"), True), (_measured(shape.gaps, "gaps"), False)):
-        fine = [span for span in spans if span.depth <= DETAIL_MM and span.width < _limit(rule, subject, span)]
+        dots = [_as_span(r) for r in shape.rounds if r.way is not None and r.hollow != raised]
+        small = [span for span in spans if span.depth <= DETAIL_MM] + dots
+        fine = sorted((span for span in small if span.width < _limit(rule, subject, span)), key=_narrowest)
         found += [_detail(subject, run, raised=raised) for run in _runs(fine)]
     return found
+
+
+def _as_span(dot: Round) -> Span:
+    ends = dot.faces[0], dot.faces[-1]
+    way = dot.axis if dot.way is None else dot.way
+    return Span(dot.diameter, ends, dot.point, dot.axis, False, dot.length, way, dot.diameter)
+
+
+def _narrowest(span: Span) -> tuple[float, tuple[int, int]]:
+    return round(span.width, 6), span.faces
 
 
 def _runs(spans: list[Span]) -> list[list[Span]]:
@@ -105,16 +124,28 @@ def _detail(subject: Subject, run: list[Span], *, raised: bool) -> Measurement:
 
 @quantity("round_hole_diameter", on_meshes="any")
 def round_hole_diameter(subject: Subject, _rule: Rule) -> list[Measurement]:
-    """Diameter in mm of each round hole; of bores that follow each other on one axis, of the narrowest."""
-    holes = [r for r in analysis_of(subject, AdditiveShape).rounds if r.hollow]
-    return [_round(subject, group, "widen it by", "ø") for group in _stacked(holes)]
+    """Diameter in mm of each round hole; of bores that follow each other on one axis, of the narrowest.
+
+    Of a hole that is not round, but hardly longer across than it is wide, the width. Dots are details.
+    """
+    shape = analysis_of(subject, AdditiveShape)
+    holes = [r for r in shape.rounds if r.hollow and r.way is None]
+    others = [gap for gap in _large(shape.gaps, "gaps") if gap.is_slender]
+    found = [_round(subject, group, "widen it by", "ø") for group in _stacked(holes)]
+    return found + [_not_round(subject, run, "widen it by", GAPS) for run in _prisms(subject, others)]
 
 
 @quantity("pin_diameter", on_meshes="any")
 def pin_diameter(subject: Subject, _rule: Rule) -> list[Measurement]:
-    """Diameter in mm of each round pin; of cylinders that follow each other on one axis, of the thinnest."""
-    pins = [r for r in analysis_of(subject, AdditiveShape).rounds if r.is_pin]
-    return [_round(subject, group, "thicken it by", "ø") for group in _stacked(pins)]
+    """Diameter in mm of each round pin; of cylinders that follow each other on one axis, of the thinnest.
+
+    Of a pin that is not round, but hardly broader than it is thick, the thickness. Dots are details.
+    """
+    shape = analysis_of(subject, AdditiveShape)
+    pins = [r for r in shape.rounds if r.is_pin and r.way is None]
+    others = [wall for wall in _large(shape.walls, "walls") if wall.is_slender]
+    found = [_round(subject, group, "thicken it by", "ø") for group in _stacked(pins)]
+    return found + [_not_round(subject, run, "thicken it by", WALLS) for run in _prisms(subject, others)]
 
 
 def _round(subject: Subject, group: list[Round], what: str, sign: str) -> Measurement:
@@ -123,6 +154,18 @@ def _round(subject: Subject, group: list[Round], what: str, sign: str) -> Measur
     features = _named(subject, faces, *(HOLES if least.hollow else PINS))
     change = _to(what, "diameter", least.diameter, sign)
     return Measurement(least.diameter, faces, least.point, least.axis, change, features)
+
+
+def _prisms(subject: Subject, spans: list[Span]) -> list[list[Span]]:
+    """Between all sides of each pin or hole, whatever its section."""
+    return joined(subject.part, spans, analysis_of(subject, AdditiveShape).meeting, within=np.inf)
+
+
+def _not_round(subject: Subject, group: list[Span], what: str, types: tuple[str, ...]) -> Measurement:
+    least = group[0]
+    faces = sorted({face for one in group for face in one.faces})
+    change = _to(what, "width", least.width)
+    return Measurement(least.width, faces, least.point, least.normal, change, _named(subject, faces, *types))
 
 
 def _named(subject: Subject, faces: list[int], *types: str) -> list[Feature]:
