@@ -7,7 +7,7 @@ import pytest
 
 from tests.fix_parts import Tried, change_of, tried
 from tests.parts import Solid, block, cylinder
-from tests.sheet_parts import Tray, plate, punch, shallow_relief, tabbed
+from tests.sheet_parts import Strip, Tray, plate, punch, shallow_relief, tabbed
 
 T = 2.0
 
@@ -69,3 +69,17 @@ OBROUND = block(10.0, 1.2, 4.0, (40.0, 29.4, -1.0)).join(*(cylinder(1.2, 4.0, (x
 )
 def test_an_opening_is_widened(tool: Solid, rule: str, taken: float) -> None:
     assert change_of(fixed(plate().cut(tool), rule)) == pytest.approx(-taken, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("turn", "leg", "rule", "longer"),
+    [((90.0, 2.0), 1.0, "flange-length", 5.001), ((180.0, 1.0), 3.0, "hem", 5.001)],
+)
+def test_a_short_flange_is_pulled_out_at_its_end(
+    turn: tuple[float, float], leg: float, rule: str, longer: float
+) -> None:
+    part = Strip(T, 40.0, [50.0, turn, leg])
+    fix = fixed(part.solid(), rule)
+    assert change_of(fix) == pytest.approx(longer * 40.0 * T, rel=1e-6)
+    k_factor = pattern(fix)["bends"][0]["k_factor"]
+    assert pattern(fix)["area"] == pytest.approx(part.flat_area(k_factor) + longer * 40.0, rel=1e-6)

@@ -23,11 +23,11 @@ def rounded_off(situation: Situation, finding: JsonObject) -> Iterator[Candidate
     # A sharp corner asks first for any radius at all, but one below half the wall would be found again.
     wanted = finding["change"]["to"] + PAST_THE_LIMIT_MM
     if finding["measured"]["value"] > 0:
-        yield _larger(situation, finding, wanted)
+        yield larger_fillet(situation, finding, wanted)
         return
     if not finding["edges"]:
         raise NoEditError("the corner has no edge to round")
-    yield _fillet(situation, finding, wanted)
+    yield along_edges(situation, finding, wanted)
     wall = situation.review["facts"].get("nominal_wall", {}).get("value")
     outer = _outer_edges(situation.body, finding["edges"], wall) if wall else []
     if outer:
@@ -68,7 +68,8 @@ def _inside_and_out(
     )
 
 
-def _fillet(situation: Situation, finding: JsonObject, radius: float) -> Candidate:
+def along_edges(situation: Situation, finding: JsonObject, radius: float) -> Candidate:
+    """A fillet of `radius` mm along the sharp edges of a finding."""
     edges = finding["edges"]
     where = "the inner corner" if len(edges) == 1 else f"the inner corner along its {len(edges)} edges"
     return Candidate(
@@ -80,7 +81,8 @@ def _fillet(situation: Situation, finding: JsonObject, radius: float) -> Candida
     )
 
 
-def _larger(situation: Situation, finding: JsonObject, radius: float) -> Candidate:
+def larger_fillet(situation: Situation, finding: JsonObject, radius: float) -> Candidate:
+    """A fillet of `radius` mm in place of those of a finding."""
     now, fillets = finding["change"]["from"], _with_patches(situation.body, finding["faces"])
     box = Box(*situation.body.box_of_faces(fillets)).grown(2 * radius)
 
