@@ -7,7 +7,8 @@ import pytest
 
 from tests.fix_parts import Tried, change_of, tried
 from tests.parts import Solid, block, cylinder
-from tests.sheet_parts import Strip, Tray, plate, punch, shallow_relief, tabbed
+from tests.sheet_parts import Strip, Tray, angle, plate, punch, shallow_relief, tabbed
+from workers.cad.part import Surface
 
 T = 2.0
 
@@ -83,3 +84,28 @@ def test_a_short_flange_is_pulled_out_at_its_end(
     assert change_of(fix) == pytest.approx(longer * 40.0 * T, rel=1e-6)
     k_factor = pattern(fix)["bends"][0]["k_factor"]
     assert pattern(fix)["area"] == pytest.approx(part.flat_area(k_factor) + longer * 40.0, rel=1e-6)
+
+
+def test_a_hole_is_moved_to_where_there_is_room() -> None:
+    """Away from the edge that it is 3 mm from, which is more than to its neighbour."""
+    fix = fixed(plate().cut(punch(6.0, (6.0, 30.0, 1.0)), punch(5.0, (30.0, 30.0, 1.0))), "hole-to-edge")
+    assert fix.after is not None
+    bores = fix.after.faces.origin[fix.after.faces.kind == Surface.CYLINDER]
+    assert sorted(bores[:, 0].tolist()) == pytest.approx([7.001, 30.0])
+    assert change_of(fix) == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("part", "rule", "by"),
+    [
+        (angle().solid().cut(punch(6.0, (42.0, 30.0, 1.0))), "hole-to-bend", 1.001),
+        (plate().cut(punch(6.0, (40.0, 30.0, 1.0)), punch(6.0, (49.0, 30.0, 1.0))), "hole-to-hole", 1.001),
+    ],
+)
+def test_a_hole_is_moved_by_what_is_missing(part: Solid, rule: str, by: float) -> None:
+    assert fixed(part, rule).outcome["figures"]["moved_by"] == pytest.approx(by, abs=1e-3)
+
+
+def test_an_opening_that_is_not_round_is_not_moved() -> None:
+    fix = tried(plate().cut(block(8.0, 6.0, 4.0, (3.0, 30.0, -1.0))), "hole-to-edge", process="sheet_metal")
+    assert (fix.outcome["outcome"], fix.outcome["reason"]) == ("no_edit", "the opening is no plain round hole")
