@@ -41,8 +41,9 @@ help:
 run: $(INSTALLED)
 	@exec $(PYTHON) scripts/run.py --started $(STARTED) $(if $(PORT),--port '$(PORT)') $(if $(DATA_DIR),--data-dir '$(DATA_DIR)')
 
+# On two cores: what has a stack waits for much of its time.
 test: $(INSTALLED_DEV)
-	@exec $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@exec $(PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Its counts go to FAULTS_RESULTS as JSON, and are printed in the end.
 faults: $(INSTALLED_DEV)

@@ -27,7 +27,7 @@ settings.load_profile("repeatable")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with long tests go first, so that in the end many small ones fill both processes to the same moment."""
+    """Files with long tests go first, so that in the end many small ones fill all processes to the same moment."""
     long = {item.path for item in items if item.get_closest_marker("stack")}
     items.sort(key=lambda item: item.path not in long)
 
