@@ -25,6 +25,7 @@ FIXABLE_RULES = frozenset(
         "floor-fillet-inconsistent",
         "floor-fillet-nonstandard",
         "floor-fillet-over-corner",
+        "groove-deep",
         "hem",
         "hole-depth",
         "hole-flat-bottom",

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from tests.fix_parts import Tried, change_of, tried
-from tests.parts import Solid, cylinder, shaft
+from tests.parts import Solid, cylinder, ring, shaft
 from workers.cad.part import Surface
 
 
@@ -28,3 +28,8 @@ def test_a_hole_across_the_axis_is_widened() -> None:
     assert fix.after is not None
     faces = fix.after.faces
     assert float(faces.radius[faces.kind == Surface.CYLINDER].min()) == pytest.approx(1.0)
+
+
+def test_a_deep_groove_is_widened_at_one_flank() -> None:
+    fix = fixed(shaft((40.0, 30.0)).cut(ring(50.0, 20.0, 3.0, 10.0)), "groove-deep")
+    assert change_of(fix) == pytest.approx(-math.pi * (20.0**2 - 10.0**2) * 2.001, rel=1e-6)
