@@ -218,6 +218,17 @@ def test_a_louvre_drawn_sharp_is_formed() -> None:
     assert result["flat_pattern"]["area"] == pytest.approx(6000.0)
 
 
+def test_edges_broken_on_both_sides_are_said_to_be_missing_in_the_pattern() -> None:
+    framed = plate().cut(block(40.0, 20.0, 6.0, (30.0, 20.0, -1.0)))
+    result = sheet(framed.chamfer_edges_at_height(0.4, T).chamfer_edges_at_height(0.4, 0.0))
+    pattern = result["flat_pattern"]
+    assert result["findings"] == []
+    assert [len(left["faces"]) for left in pattern["not_unfolded"]] == [8]
+    assert "0.40 mm short" in pattern["not_unfolded"][0]["reason"]
+    assert [loop["kind"] for loop in pattern["inner"]] == ["cutout"]
+    assert sheet(deburred())["flat_pattern"]["complete"]
+
+
 def test_flanges_that_would_lie_on_one_another() -> None:
     """Two legs that turn into a window cross in the flat; a spiral does not, though it is as crowded when bent."""
     spiral = Strip(1.0, 20.0, [30.0, (90.0, 1.0), 20.0, (90.0, 1.0), 25.0])

@@ -23,6 +23,8 @@ BACK_AGAIN = math.radians(1.0)
 BRIDGE = "it is a bridge: held at both ends, it is stretched out of the sheet, not bent"
 PRESSED = "it is pressed out of the sheet, not bent about a straight line"
 UNEVEN = "it is thicker or thinner than the sheet"
+SHORT = 0.1  # mm: what sheet is cut to
+UPRIGHT = 1 - 1e-4  # sine between a skin and a cut face that stands on it
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Sheet:
     @property
     def formed(self) -> set[int]:
         """Faces of the top skin that are not in the pattern, because they are not bent but formed."""
-        return {face for left in self.left for face in left.faces}
+        return {face for left in self.left for face in left.faces} - set(self.skins.cut)
 
     @property
     def thickness(self) -> float:
@@ -130,6 +132,7 @@ def _seen_from(graph: FaceGraph, skins: Skins) -> Sheet:
             left.append(Left(run, BRIDGE if is_bridge else PRESSED))
         charts = {face: chart for face, chart in charts.items() if face not in stretched}
         joints = [joint for joint in joints if not stretched.intersection(joint.faces)]
+    left += _broken_edges(graph, skins, charts)
     edges = {edge for chart in charts.values() for loop in chart.loops for s in loop for edge in s.edges}
     sides = {edge: (graph.pairs[edge][0], graph.pairs[edge][1]) for edge in sorted(edges)}
     raised = {face for run in between if _is_collar(graph, run) for face in run}
@@ -169,6 +172,27 @@ def _blind_loops(
 
 def _without(chart: Chart, loops: list[Loop]) -> Chart:
     return replace(chart, loops=[loop for loop in chart.loops if not any(loop is other for other in loops)])
+
+
+def _broken_edges(graph: FaceGraph, skins: Skins, charts: dict[int, Chart]) -> list[Left]:
+    """What chamfers and roundings of straight edges stand out beyond the skin, as the pattern ends with that."""
+    cut, normals = set(skins.cut), graph.faces.normal
+    beyond: dict[int, float] = {}
+    for face in (face for face, chart in charts.items() if chart.is_flat):
+        up = graph.faces.axis[face]
+        for edge, other in graph.neighbours(face):
+            outwards = normals[other] - (normals[other] @ up) * up
+            if other in cut and graph.is_line[edge] and np.linalg.norm(outwards) < UPRIGHT:
+                outwards /= np.linalg.norm(outwards)
+                reach = (graph.vertices_of_face[other] - graph.edges.middle[edge]) @ outwards
+                beyond[other] = max(beyond.get(other, 0.0), float(reach.max()))
+    short = {face: by for face, by in beyond.items() if by > SHORT}
+    if not short:
+        return []
+    reason = (
+        f"its edges are broken: the pattern ends where the skin does, up to {max(short.values()):.2f} mm short of them"
+    )
+    return [Left(sorted(short), reason, is_form=False)]
 
 
 def _is_collar(graph: FaceGraph, run: list[int]) -> bool:
