@@ -288,6 +288,11 @@ def test_sarif_names_the_file_as_a_reference(a_bracket: Drawn) -> None:
         (0, "mm", "0 mm"),
         (-0.0, "mm", "0 mm"),
         (True, "", "yes"),
+        (
+            [{"direction": [0.0, 0.0, 1.0], "main": True}, {"direction": [1.0, 0.0, 0.0], "main": False}],
+            "",
+            "direction +z, main; direction +x",
+        ),
         (None, "mm", "–"),
         ([120.0, 80.0, 30.0], "mm", "120 × 80 × 30 mm"),
         ({"plane": 28, "torus": 4}, "count", "plane 28, torus 4"),

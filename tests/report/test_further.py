@@ -14,9 +14,10 @@ from reportlab.graphics.shapes import Drawing, Group, Line
 from reportlab.graphics.shapes import Path as Outline
 
 from server.flat_pattern.svg import svg_of
+from tests.assemblies import Placed, Product, write_assembly
 from tests.mould_parts import grooved_cup
 from tests.parts import block
-from tests.report.drawing import Drawn, drawn_solid, pixels
+from tests.report.drawing import Drawn, drawn, drawn_solid, pixels
 from tests.sheet_parts import plate, punch, zed
 from workers.report import making, words
 from workers.report.content import Report, content
@@ -227,6 +228,27 @@ def test_the_build_orientation_is_told_and_shown(tmp_path: Path) -> None:
     assert dict(of.rows)["Up"] == words.direction(up)
     assert dict(of.rows)["Footprint"] == f"40 × 20{words.NBSP}mm"
     assert of.picture is not None and of.picture.png == standing(part.scene, up).png
+
+
+def test_each_body_of_an_assembly_is_shown_by_itself(tmp_path: Path) -> None:
+    """As if it were the only one, though it is turned and its faces have other numbers in the file."""
+    cup = grooved_cup()
+    turned = Placed(Product("Cup", cup), (150.0, 0.0, 20.0), (1.0, 0.0, 0.0), 90.0)
+    pair = Product("Pair", components=(Placed(Product("Lid", block(40.0, 40.0, 5.0))), turned))
+    both = drawn(write_assembly(pair, tmp_path / "pair.step"), "injection_moulding")
+    report = report_of(both)
+    assert [of.title for of in report.further] == ["Mould of Lid", "Mould of Cup"]
+    of = chapter(report, "Mould of Cup")
+    body = both.review["components"][0]["components"][1]["bodies"][0]
+    alone = both.scene.of_body(body["faces"])
+    own = body["facts"]
+    assert of.picture == parted(alone, own["pull_direction"]["value"], own["parting_line"]["where"])
+    assert of_colour(pixels(of.picture), making.CAVITY).sum() > 10_000
+    assert of_colour(pixels(of.picture), making.PARTING_LINE).sum() > 200
+    assert alone.low == pytest.approx(own["bounding_box"]["where"]["low"], abs=0.05)
+    assert alone.high == pytest.approx(own["bounding_box"]["where"]["high"], abs=0.05)
+    with mock.patch("workers.report.further._MOST_BODIES", 1):
+        assert [of.picture is None for of in report_of(both).further] == [False, True]
 
 
 # -- which process ---------------------------------------------------------------------------------------

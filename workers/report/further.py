@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from server.flat_pattern.svg import caption
 from workers.report import words
 from workers.report.making import parted, standing
 from workers.report.pictures import SEVERITIES, Painter, Picture
+from workers.report.scene import Scene
 
 Review = dict[str, Any]
 Rows = list[tuple[str, str]]
@@ -23,6 +25,7 @@ PROCESSES = {
     "sls": "SLS (selective laser sintering)",
     "dmls": "DMLS (laser sintering of metal)",
 }
+_MOST_BODIES = 8  # of an assembly, that are drawn as they are made
 _BENDS = ("Bends", "Direction", "Kind", "Angle", "Inner radius", "K", "Allowance", "Lengths")
 _COMPARED = ("Process", "Suits", "Verdict", "Findings", "Extra time", "Why, and what rules it out")
 _CANDIDATES = ("Process", "Suits", "Why, and what rules it out")
@@ -61,8 +64,8 @@ def process_name(process: str) -> str:
 
 def further(review: Review, painter: Painter, tell: Callable[[], None]) -> list[Further]:
     """All chapters that the review has something for; `tell` is called before each picture."""
-    found = [*_choice(review), *_moulding(review, painter, tell), *_build(review, painter, tell)]
-    return [*found, *(_flat_pattern(title, pattern) for title, pattern in _patterns(review))]
+    made = (chapter for of in _made(review, painter) for chapter in (*_moulding(of, tell), *_build(of, tell)))
+    return [*_choice(review), *made, *(_flat_pattern(title, pattern) for title, pattern in _patterns(review))]
 
 
 # -- which process ---------------------------------------------------------------------------------------------
@@ -110,8 +113,32 @@ def _why(candidate: dict[str, Any]) -> str:
 # -- how it is made --------------------------------------------------------------------------------------------
 
 
-def _moulding(review: Review, painter: Painter, tell: Callable[[], None]) -> Iterator[Further]:
-    facts = review["facts"]
+@dataclass(frozen=True)
+class _Made:
+    """A body by itself, of whose facts the numbers are those of its scene; None if it is not drawn."""
+
+    name: str
+    facts: dict[str, Any]
+    scene: Callable[[], Scene] | None
+
+    def title(self, what: str) -> str:
+        return f"{what} of {self.name}" if self.name else what
+
+
+def _made(review: Review, painter: Painter) -> Iterator[_Made]:
+    """The one body, or each solid of an assembly where it first occurs, by the name of its component."""
+    yield _Made("", review["facts"], lambda: painter.scene)
+    drawn = 0
+    for component in _components(review.get("components") or []):
+        for body in component["bodies"]:
+            if "facts" in body:
+                scene = partial(painter.scene.of_body, body["faces"])
+                drawn += 1
+                yield _Made(component["name"], body["facts"], scene if drawn <= _MOST_BODIES else None)
+
+
+def _moulding(of: _Made, tell: Callable[[], None]) -> Iterator[Further]:
+    facts = of.facts
     pull, parting = facts.get("pull_direction") or {}, facts.get("parting_line") or {}
     if not pull.get("value"):
         return
@@ -122,12 +149,12 @@ def _moulding(review: Review, painter: Painter, tell: Callable[[], None]) -> Ite
         shape = ", in one plane" if where.get("flat") else ", stepped or curved"
         rows.append(("Parting line", words.amount(parting["value"], parting["unit"]) + shape))
     rows += _of_facts(facts, ("projected_area", "mould_depth", "mould_undercuts"))
-    picture = parted(painter.scene, pull["value"], where)
-    yield Further("Mould", rows, picture, _HALVES)
+    picture = parted(of.scene(), pull["value"], where) if of.scene else None
+    yield Further(of.title("Mould"), rows, picture, _HALVES)
 
 
-def _build(review: Review, painter: Painter, tell: Callable[[], None]) -> Iterator[Further]:
-    facts = review["facts"]
+def _build(of: _Made, tell: Callable[[], None]) -> Iterator[Further]:
+    facts = of.facts
     built = facts.get("build_orientation") or {}
     if not built.get("value"):
         return
@@ -137,7 +164,8 @@ def _build(review: Review, painter: Painter, tell: Callable[[], None]) -> Iterat
     rows += _of_facts(facts, ("build_height", "support_area", "support_volume"))
     if where.get("footprint"):
         rows.append(("Footprint", words.amount(" × ".join(map(words.number, where["footprint"])), "mm")))
-    yield Further("Build orientation", rows, standing(painter.scene, built["value"]), "As it stands on the plate.")
+    picture = standing(of.scene(), built["value"]) if of.scene else None
+    yield Further(of.title("Build orientation"), rows, picture, "As it stands on the plate.")
 
 
 def _of_facts(facts: dict[str, Any], names: tuple[str, ...]) -> Rows:

@@ -42,6 +42,7 @@ _PATTERN_HEIGHT = 150 * mm
 _MADE_SCALE = 0.5  # pt a pixel
 _WIDE_PICTURE, _ONE_PICTURE = _TEXT_WIDTH * 0.84, _TEXT_WIDTH * 0.42
 # At the foot of a page.
+_TALL, _ENDLESS = 80 * mm, 1e6  # of a row
 _LONG_NAME = 60
 
 
@@ -222,11 +223,8 @@ def _facts(report: Report) -> list[Flowable]:
 def _further(further: Further) -> list[Flowable]:
     shown: list[Flowable] = [CondPageBreak(60 * mm), _heading(further.title)]
     if further.picture:
-        shown += [
-            _image(further.picture, further.picture.width * _MADE_SCALE),
-            _text(further.caption, _NOTE),
-            Spacer(1, 2 * mm),
-        ]
+        image = _image(further.picture, further.picture.width * _MADE_SCALE)
+        shown = [KeepTogether([shown[-1], image, _text(further.caption, _NOTE), Spacer(1, 2 * mm)])]
     if further.pattern:
         directions = " Bends up are green and dashed, bends down red and dash-dotted."
         shown += [drawing(further.pattern, _TEXT_WIDTH, _PATTERN_HEIGHT), _text(further.caption + directions, _NOTE)]
@@ -318,9 +316,11 @@ def _pairs(rows: Rows) -> Flowable:
 def _table(
     names: Sequence[str], rows: Sequence[Sequence[Flowable]], widths: Sequence[float], right: Sequence[int] = ()
 ) -> Table:
-    """Breaks across pages, its head on each; `widths` are mm."""
+    """Breaks across pages, its head on each, and within a row only where one is tall; `widths` are mm."""
     head = [_text(name, _NAME_RIGHT if at in right else _NAME) for at, name in enumerate(names)]
-    table = Table([head, *map(list, rows)], colWidths=[width * mm for width in widths], repeatRows=1, splitInRow=1)
+    across = [width * mm for width in widths]
+    is_tall = any(cell.wrap(wide, _ENDLESS)[1] > _TALL for row in rows for cell, wide in zip(row, across, strict=True))
+    table = Table([head, *map(list, rows)], colWidths=across, repeatRows=1, splitInRow=int(is_tall))
     table.setStyle(TableStyle([*_LINES, ("LINEBELOW", (0, 0), (-1, 0), 0.8, _DIM)]))
     return table
 

@@ -65,6 +65,17 @@ class Scene:
         mesh = Mesh(self.mesh.vertices, self.mesh.triangles[keep], self.mesh.face[keep], self.mesh.deflection)
         return Scene(mesh, self.edge_faces, self.edge_points)
 
+    def of_body(self, faces: list[int]) -> "Scene":
+        """One body alone, in its own numbers; `faces` are the file's numbers in the body's order."""
+        own = np.full(max(int(self.mesh.face.max()), int(self.edge_faces.max(initial=0)), *faces) + 2, -1)
+        own[faces] = np.arange(len(faces))
+        keep = own[self.mesh.face] >= 0
+        used, triangles = np.unique(self.mesh.triangles[keep], return_inverse=True)
+        edges = own[self.edge_faces]
+        is_own = (edges >= 0).any(axis=1)
+        mesh = Mesh(self.mesh.vertices[used], triangles.reshape(-1, 3), own[self.mesh.face[keep]], self.mesh.deflection)
+        return Scene(mesh, edges[is_own], self.edge_points[is_own])
+
 
 def scene_of(reading: Reading) -> Scene:
     """All bodies of a file."""

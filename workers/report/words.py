@@ -97,6 +97,8 @@ def place(point: list[float] | None) -> str:
 def _named(name: str, value: Any) -> str:  # noqa: ANN401
     if name == "faces" and isinstance(value, list):
         return counted(len(value), "face")
+    if value is True:
+        return spaced(name)
     return f"{spaced(name)} {_text(vector(name, value))}"
 
 
@@ -106,7 +108,7 @@ def _text(value: Any) -> str:  # noqa: ANN401
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
-        return ", ".join(_named(str(name), of) for name, of in value.items())
+        return ", ".join(_named(str(name), of) for name, of in value.items() if of is not False)
     if isinstance(value, list):
         if len(value) in (2, 3) and all(isinstance(item, float) for item in value):
             return " × ".join(number(item) for item in value)
