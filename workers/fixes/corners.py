@@ -26,6 +26,7 @@ from workers.fixes.depressions import (
 from workers.fixes.details import without_small
 from workers.fixes.registry import NoEditError, one_after_the_other, recipe
 from workers.fixes.situation import JsonObject, Situation, direction_of
+from workers.fixes.wedge import with_filled_corner
 
 RULE = "corner-radius"
 # A radius that leaves this share of the width flat between two corners.
@@ -37,6 +38,7 @@ BELOW_BALLS = 1.005  # likewise
 BALL_WITHIN_MM = 0.01
 FLOOR_GROWN = 0.01
 SAME_RADIUS_MM = 1e-3
+PAST_THE_LIMIT_MM = 1e-3
 
 
 @recipe(RULE)
@@ -55,6 +57,8 @@ def corner_radius(situation: Situation, finding: JsonObject) -> Iterator[Candida
         for radius in (needed, *_stock_radius(situation, needed), needed * LONGER):
             if not _leaves_others(situation, home, [finding], radius):
                 yield _rounder(situation, [finding], home, radius)
+        if _is_round(finding) and not _leaves_others(situation, home, [finding], needed):
+            yield _filled_up_to(situation, finding, home, needed + PAST_THE_LIMIT_MM)
     if len(alike) > 1 and largest <= _room(situation, alike) * 1.0001:
         past_balls = largest + factor * _ball(situation, home, alike) * BELOW_BALLS
         for radius in (past_balls, *_stock_radius(situation, past_balls), past_balls * LONGER):
@@ -140,6 +144,23 @@ def _rounder(situation: Situation, corners: list[JsonObject], home: JsonObject |
         sense=ADDS,
         volume_change=_volume(situation, corners, radius),
         clears_also=[corner["id"] for corner in corners],
+    )
+
+
+def _filled_up_to(situation: Situation, corner: JsonObject, home: JsonObject | None, radius: float) -> Candidate:
+    """The same change made without the kernel's fillets, for a corner that has none at its foot."""
+    rounder = _rounder(situation, [corner], home, radius)
+
+    def make(start: Body) -> Body:
+        rounds = _own_faces(situation, corner)
+        if len(rounds) != 1 or _feet(situation, start, home, rounds, []):
+            raise EditError("the corner has fillets at its foot")
+        return with_filled_corner(start, rounds[0], radius)
+
+    return replace(
+        rounder,
+        words=f"fill the corner up, from R{rounder.figures['radius_from']:.2f} mm to R{radius:.2f} mm",
+        make=make,
     )
 
 
@@ -392,7 +413,7 @@ def _raised_and_rounded(
     return Candidate(
         words=(
             f"raise the floor by {level - lowest:.2f} mm, so that the corners are {depth:.2f} mm deep, "
-            f"and round them with R{radius:.2f} mm"
+            f"and round them with R{radius:.2f} mm: no larger radius fits between the walls"
         ),
         figures={"floor_by": level - lowest, "depth_to": depth, "radius_to": radius, "corners": float(len(corners))},
         make=make,
