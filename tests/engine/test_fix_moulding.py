@@ -56,3 +56,9 @@ def test_a_boss_gets_the_wall_that_the_part_and_its_bore_ask_for(outer: float, b
     fix = fixed(parts.bossed(outer, 2.0), "boss-wall")
     radius = outer / 2 - 3.0 * SLOPE
     assert change_of(fix) == pytest.approx(math.pi * ((radius + by) ** 2 - radius**2) * 6.0, rel=1e-4)
+
+
+def test_half_of_a_wall_that_no_resin_takes_is_no_radius() -> None:
+    fix = tried(parts.box(wall=6.0, inner=0.0), "corner-sharp", process="injection_moulding")
+    assert fix.outcome["outcome"] == "no_edit"
+    assert "thicker than any resin takes" in fix.outcome["reason"]

@@ -1,5 +1,6 @@
 """Inner corners of moulded parts: rounded by half the wall."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -20,6 +21,11 @@ WALLS_APART = 3.0  # from an inner edge to the outer one of the same corner, at 
 @recipe("corner-sharp")
 def rounded_off(situation: Situation, finding: JsonObject) -> Iterator[Candidate]:
     """A fillet along all sharp edges of the finding at once; of a fillet that is too tight, a larger one."""
+    wall = situation.review["facts"].get("nominal_wall", {}).get("value") or 0.0
+    if wall > _thickest(situation):
+        raise NoEditError(
+            f"half of a wall of {wall:.1f} mm is no radius: it is thicker than any resin takes, core it out"
+        )
     # A sharp corner asks first for any radius at all, but one below half the wall would be found again.
     wanted = finding["change"]["to"] + PAST_THE_LIMIT_MM
     if finding["measured"]["value"] > 0:
@@ -28,10 +34,15 @@ def rounded_off(situation: Situation, finding: JsonObject) -> Iterator[Candidate
     if not finding["edges"]:
         raise NoEditError("the corner has no edge to round")
     yield along_edges(situation, finding, wanted)
-    wall = situation.review["facts"].get("nominal_wall", {}).get("value")
-    outer = _outer_edges(situation.body, finding["edges"], wall) if wall else []
+    outer = _outer_edges(situation.body, finding["edges"], wall)
     if outer:
         yield _inside_and_out(situation, finding["edges"], outer, wanted, wanted + wall)
+
+
+def _thickest(situation: Situation) -> float:
+    """mm that the material, or else any resin, is moulded thick."""
+    levels = situation.rules["wall-range"].limits[situation.review["limits"]] if "wall-range" in situation.rules else []
+    return max((level.value or 0.0 for level in levels if level.comparison.startswith(">")), default=math.inf)
 
 
 def _outer_edges(body: Body, inner: list[int], wall: float) -> list[int]:
