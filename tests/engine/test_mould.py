@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests import mould_parts as mould
 from tests.engine.reviewing import Review, features, findings, only_feature, reviewed, substance
-from tests.parts import UP, Solid, block, shapes_of
+from tests.parts import UP, Solid, block, cylinder, shapes_of
 from workers.cad.binding import module
 from workers.review import review
 from workers.rules.rule_book import load_rules
@@ -183,6 +183,13 @@ def test_of_opposite_windows_each_slider_leaves_by_the_nearer_side() -> None:
     where = moulded(mould.windowed(through=True))["facts"]["mould_undercuts"]["where"]
     assert sorted(u["direction"][0] for u in where["undercuts"]) == pytest.approx([-1.0, 1.0], abs=1e-6)
     assert where["side_actions"] == 2
+
+
+def test_out_of_an_oblique_hole_a_slider_runs_aslant() -> None:
+    along = (math.cos(math.radians(30.0)), 0.0, math.sin(math.radians(30.0)))
+    where = moulded(mould.box().cut(cylinder(5.0, 40.0, (30.0, 0.0, 6.0), along)))["facts"]["mould_undercuts"]["where"]
+    assert [u["action"] for u in where["undercuts"]] == ["slider"]
+    assert where["undercuts"][0]["direction"] == pytest.approx(along, abs=1e-6)
 
 
 def test_a_groove_around_the_outside_takes_two_sliders() -> None:

@@ -18,6 +18,8 @@ MOST_SAMPLES = 200  # of one undercut
 # A side action has to free this share of it: samples beside an inner corner may be hidden from everywhere.
 FREED_SHARE = 0.9
 SAME = 1 - 1e-6
+# Engineering judgement: slides that run at more than 45° to the parting are not built.
+STEEPEST = np.sqrt(0.5)
 
 SLIDER, TWO_SLIDERS, LIFTER, NONE = "slider", "two sliders", "lifter", "none"
 _EASIEST = (SLIDER, TWO_SLIDERS, LIFTER, NONE)
@@ -28,7 +30,7 @@ class SideAction:
     """How an undercut is freed: a slider comes from outside, a lifter moves inside the part as it is ejected."""
 
     kind: str
-    direction: Floats  # (3,) unit, square to the pull: the way that it leaves the part
+    direction: Floats  # (3,) unit, square to the pull or aslant: the way that it leaves the part
     depth: float  # mm that it has to move
     travel: float  # mm that it can move before it meets the part; the part's diagonal where nothing stands in its way
     out: float  # mm from the undercut to where the part ends that way
@@ -47,10 +49,10 @@ def find_undercuts(
     part: Part, scene: RayScene, regions: Regions, sight: Sight, pull: Pull, parting: Parting
 ) -> list[MouldUndercut]:
     """One for each group of hidden regions, with the side action that has the shortest way out."""
-    around = _square_to(part, pull.direction)
+    around, leaning = _square_to(part, pull.direction), _leaning(part, pull.direction)
     hidden = ~pull.from_cavity & ~pull.from_core
     found = [
-        _undercut(part, scene, regions, sight, group, hidden, around)
+        _undercut(part, scene, regions, sight, group, hidden, around, leaning)
         for group in regions.groups(np.flatnonzero(parting.side == Side.HIDDEN))
     ]
     return _together(regions, found, pull.direction)
@@ -94,6 +96,14 @@ def _square_to(part: Part, pull: Floats) -> Floats:
     return np.asarray(every[~np.tril(same, -1).any(axis=1)])
 
 
+def _leaning(part: Part, pull: Floats) -> Floats:
+    """(k, 3) the part's own directions that a slide may run along aslant, each both ways."""
+    own = own_directions(part)
+    leans = np.abs(own @ pull)
+    own = own[(leans >= PARALLEL) & (leans <= STEEPEST)]
+    return np.concatenate([own, -own])
+
+
 def _undercut(
     part: Part,
     scene: RayScene,
@@ -102,21 +112,30 @@ def _undercut(
     group: Ints,
     hidden: np.ndarray,
     around: Floats,
+    leaning: Floats,
 ) -> MouldUndercut:
+    """Its side action runs square to the pull; aslant, as out of an oblique hole, only where else there is none."""
     samples = np.flatnonzero(np.isin(sight.samples.face, group) & hidden)
     area = float(sight.weight[samples].sum())
     some = samples[:: max(1, len(samples) // MOST_SAMPLES)]
-    free = _free_way(part, scene, sight, some, around)
-    reach = regions.corners(group) @ around.T
+    corners = regions.corners(group)
+    best = _best_action(part, _free_way(part, scene, sight, some, around), corners, around)
+    if best.kind == NONE and len(leaning):
+        aslant = _best_action(part, _free_way(part, scene, sight, some, leaning), corners, leaning)
+        best = aslant if aslant.kind == SLIDER else best
+    return MouldUndercut(group, area, best)
+
+
+def _best_action(part: Part, free: Floats, corners: Floats, around: Floats) -> SideAction:
+    reach = corners @ around.T
     depth = np.ptp(reach, axis=0)
     out = (part.mesh.vertices @ around.T).max(axis=0) - reach.max(axis=0)
     actions = [_action(part, free, around, n, float(depth[n]), float(out[n])) for n in range(len(around))]
     # Of two ways as short, as out of a hole in a wall, the one that leads out of the part and not through it.
-    best = min(
+    return min(
         actions,
         key=lambda a: (_EASIEST.index(a.kind), round(a.depth if a.kind != NONE else -a.travel, 3), round(a.out, 3)),
     )
-    return MouldUndercut(group, area, best)
 
 
 def _free_way(part: Part, scene: RayScene, sight: Sight, some: Ints, around: Floats) -> Floats:
