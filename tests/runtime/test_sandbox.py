@@ -203,17 +203,17 @@ def test_a_killed_worker_leaves_nothing_behind(tmp_path: Path) -> None:
         "Sandbox([]).run(sys.argv[1], json.loads(sys.argv[2]), Limits(3600, 1 << 30))"
     )
     command = [sys.executable, "-c", code, target("hang_in_c"), json.dumps({"pid_file": str(pid_file)})]
-    temporary = tmp_path / "t"
-    temporary.mkdir()
-    environment = {**os.environ, "TMPDIR": str(temporary)}
-    with subprocess.Popen(command, cwd=Path(__file__).parents[2], env=environment) as worker:
-        pid_in(pid_file)
-        assert list(temporary.glob("*/listener-*"))
-        family = psutil.Process(worker.pid).children(recursive=True)
-        assert len(family) >= 2  # the fork server, the child, and multiprocessing's resource tracker
-        worker.kill()
-    until(lambda: not any(is_running(process.pid) for process in family), "all of its processes end")
-    assert not list(temporary.iterdir())
+    # pytest's own folders are too deep for the name of a unix socket.
+    with tempfile.TemporaryDirectory(dir="/tmp") as temporary:
+        environment = {**os.environ, "TMPDIR": temporary}
+        with subprocess.Popen(command, cwd=Path(__file__).parents[2], env=environment) as worker:
+            pid_in(pid_file)
+            assert list(Path(temporary).glob("*/listener-*"))
+            family = psutil.Process(worker.pid).children(recursive=True)
+            assert len(family) >= 2  # the fork server, the child, and multiprocessing's resource tracker
+            worker.kill()
+        until(lambda: not any(is_running(process.pid) for process in family), "all of its processes end")
+        assert not list(Path(temporary).iterdir())
 
 
 @pytest.mark.parametrize("how", [["script.py"], ["-m", "script"]])
