@@ -22,7 +22,7 @@ from workers.report.html import html, safe_url
 from workers.report.pdf import pdf
 from workers.report.sarif import sarif
 
-SCHEMA = json.loads((Path(__file__).parent / "schemas" / "sarif-2.1.0-rtm.5.json").read_text("utf-8"))
+SCHEMA = json.loads((Path(__file__).parent / "schemas" / "sarif-2.1.0.json").read_text("utf-8"))
 NAME = "Gehäuse Ø5 µ Ωμέγα 齿轮箱 기어 <b>\"&'.step"
 ABOUT = {"Run": "01M871R759E2Q3XHA4BN1MPQ1P"}
 
@@ -243,12 +243,12 @@ def test_a_negative_number_is_no_formula(a_bracket: Drawn) -> None:
 
 def test_sarif_is_as_its_schema_has_it(a_bracket: Drawn) -> None:
     log = json.loads(json.dumps(sarif(named(a_bracket.review, NAME))))
-    jsonschema.Draft4Validator(SCHEMA).validate(log)
+    jsonschema.Draft202012Validator(SCHEMA).validate(log)
 
 
 def test_sarif_without_findings_is_as_its_schema_has_it(a_bracket: Drawn) -> None:
     log = sarif({**a_bracket.review, "findings": []})
-    jsonschema.Draft4Validator(SCHEMA).validate(log)
+    jsonschema.Draft202012Validator(SCHEMA).validate(log)
     assert log["runs"][0]["results"] == []
 
 
