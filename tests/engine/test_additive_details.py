@@ -177,6 +177,15 @@ def test_a_ring_of_air_is_as_wide_as_its_circles_are_apart() -> None:
     for diameter, count in ((19.2, 1), (18.95, 0)):  # chords of a mesh are nearer than 0.5 mm in both
         found = both(cup_with_pin.join(cylinder(diameter, 14.0, (0.0, 0.0, 6.0))), "fdm", "am-gap")
         assert [f["measured"]["value"] for f in found] == pytest.approx([0.4] * count, abs=1e-3)
+    result = reviewed_as_mesh(cup_with_pin.join(cylinder(19.2, 14.0, (0.15, 0.0, 6.0))), "fdm")
+    assert findings(result, "am-gap")[0]["measured"]["value"] == pytest.approx(0.25, abs=1e-3)  # beside the middle
+
+
+def test_what_holds_a_wall_is_twice_as_thick_and_stands_beside_it() -> None:
+    posts = [block(6.0, 1.2, 20.0, (x, -0.6, 0.0)) for x in (0.0, 34.0)]
+    assert both(block(40.0, 0.45, 20.0, (0.0, -0.225, 0.0)).join(*posts), "dmls", "am-wall") == []
+    (low,) = both(fin(0.45, height=2.5), "dmls", "am-wall")  # no higher than the plate below it is thick
+    assert low["limit"]["value"] == 0.5
 
 
 def test_a_wall_is_held_wherever_on_it_one_looks() -> None:
