@@ -57,7 +57,7 @@ def fix(
     own = str(rules or get_settings().rules_dir)
     options = {"process": process, "limits": limits, "material": material, "rules": own}
     with _workshop(part, options) as workshop:
-        tried = workshop.fix_all(lambda f: every or f["id"] == finding or f["rule"] == rule)
+        tried = workshop.fix_all(lambda f: every or f["id"] == finding or f["rule"] == rule, _tell)
         if finding is not None and not tried:
             end(f"{part.name}: it has no finding {finding}.", "`rapiddraft review --json` lists the ids.")
         Console().print(_table(tried) if tried else "No finding to fix.")
@@ -76,8 +76,8 @@ class _Workshop:
         self._options = options
         self.fixed: Path | None = None  # the part with all fixes so far, once there is one
 
-    def fix_all(self, is_wanted: Callable[[JsonObject], bool]) -> list[Tried]:
-        """Try every wanted finding once; those that another's edit cleared are cleared by it.
+    def fix_all(self, is_wanted: Callable[[JsonObject], bool], tell: Callable[[Tried], None]) -> list[Tried]:
+        """Try every wanted finding once, and tell each outcome as it is known; what another's edit cleared is cleared.
 
         What an edit moves has another id afterwards, so what is left to try stands in the review that proved the edit.
         """
@@ -87,6 +87,7 @@ class _Workshop:
             finding = wanted[0]
             outcome = self._try(finding)
             rows[finding["id"]] = Tried(finding, outcome["outcome"], outcome["edit"], outcome["reason"])
+            tell(rows[finding["id"]])
             if outcome["outcome"] == "cleared":
                 with_it = [f for f in present if is_wanted(f) and f["id"] in outcome["cleared"] and f is not finding]
                 rows |= {f["id"]: Tried(f, "cleared", f"as {finding['id']}", "") for f in with_it}
@@ -132,6 +133,12 @@ def _check_files(part: Path, output: Path) -> None:
     # Known before the work is done, not after.
     if output.is_dir() or not os.access(folder, os.W_OK):
         end(f"{output}: no file can be written there.", "Name a file that can be written.")
+
+
+def _tell(row: Tried) -> None:
+    """One outcome, for who waits for the rest."""
+    what = row.edit or row.reason
+    errors.print(f"{row.finding['rule']} {row.finding['id']}: {row.outcome}: {what}", style="dim", highlight=False)
 
 
 def _table(tried: list[Tried]) -> Table:

@@ -45,6 +45,9 @@ def test_fixes_of_a_rule_are_stacked_and_what_is_left_is_told(fix: Fix, part: Pa
     left = findings(reviewed(output), "corner-radius")
     assert len(findings(reviewed(part), "corner-radius")) == 8
     assert [finding["measured"]["value"] for finding in left] == [5.0] * 4
+    told = " ".join(run.stderr.split())
+    assert told.count("corner-radius") == told.count(": cleared: ") + 4 == 8
+    assert told.index(": cleared: ") < told.index(": refused: ") < told.index("Wrote")
     assert part.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["fixed.step"]
 
