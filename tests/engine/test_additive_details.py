@@ -184,6 +184,8 @@ def test_a_ring_of_air_is_as_wide_as_its_circles_are_apart() -> None:
 def test_what_holds_a_wall_is_twice_as_thick_and_stands_beside_it() -> None:
     posts = [block(6.0, 1.2, 20.0, (x, -0.6, 0.0)) for x in (0.0, 34.0)]
     assert both(block(40.0, 0.45, 20.0, (0.0, -0.225, 0.0)).join(*posts), "dmls", "am-wall") == []
+    slit_tube = tube(0.45, 60.0).cut(block(20.0, 4.0, 30.0, (20.0, -2.0, -2.0)))  # a walk all around ends at its rims
+    assert len(both(slit_tube, "dmls", "am-wall")) == 1
     (low,) = both(fin(0.45, height=2.5), "dmls", "am-wall")  # no higher than the plate below it is thick
     assert low["limit"]["value"] == 0.5
 

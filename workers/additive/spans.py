@@ -17,7 +17,8 @@ from workers.facts.thickness import Wall
 WIDEST_MM = 3.0
 MOST_SPANS = 150
 WAYS = 16  # looks all around in the plane of the wall
-STEPS = 24
+# Enough to go half around a tube whose radius is 400 times its wall.
+STEPS = 64
 # A wall ends where what a look leaves by is no side of it, and is held where the material there is so much thicker.
 SIDE = 0.7
 THICKER = 2.0
