@@ -107,6 +107,14 @@ def test_findings_on_overhangs_hold_for_the_best_orientation() -> None:
     assert upright["cost"] > best["where"]["cost"]
 
 
+def test_support_stands_on_the_part_where_that_is_nearer_than_the_plate() -> None:
+    arm = block(40.0, 20.0, 5.0, (0.0, 0.0, 35.0))
+    result = reviewed(block(40.0, 20.0, 5.0).join(block(10.0, 20.0, 30.0, (0.0, 0.0, 5.0)), arm), process="fdm")
+    where = result["facts"]["build_orientation"]["where"]
+    upright = next(row for row in where["alternatives"] if row["up"] == pytest.approx([0.0, 0.0, 1.0]))
+    assert upright["support_volume"] == pytest.approx(30.0 * 20.0 * 30.0, rel=1e-3)
+
+
 def mushroom() -> Solid:
     """Whichever way it is built, something overhangs: a plate between two stems of different directions."""
     plate = block(60.0, 60.0, 6.0, (-30.0, -30.0, 20.0))
@@ -179,6 +187,12 @@ def test_the_widest_of_several_ways_out_counts() -> None:
     (narrow,) = both(hollow_box(2.0, 3.5, 3.0), "sls", "am-escape-hole")
     assert narrow["measured"]["value"] == pytest.approx(3.5, abs=1e-4)
     assert both(hollow_box(2.0, 6.0), "sls", "am-escape-hole") == []
+
+
+def test_a_small_hollow_of_a_large_part_is_found() -> None:
+    solid = block(60.0, 60.0, 60.0).cut(block(14.0, 14.0, 14.0, (23.0, 23.0, 40.0)))
+    (narrow,) = both(solid.cut(cylinder(3.0, 10.0, (30.0, 30.0, 52.0))), "sls", "am-escape-hole")
+    assert narrow["measured"]["value"] == pytest.approx(3.0, abs=1e-4)
 
 
 def test_a_slot_lets_out_what_is_as_narrow() -> None:
