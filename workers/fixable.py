@@ -19,6 +19,7 @@ FIXABLE_RULES = frozenset(
         "corner-radius",
         "corner-relief",
         "corner-sharp",
+        "countersink-sheet",
         "draft",
         "edge-external-fillet",
         "flange-length",

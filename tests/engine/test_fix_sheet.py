@@ -7,7 +7,7 @@ import pytest
 
 from tests.fix_parts import Tried, change_of, tried
 from tests.parts import Solid, block, cylinder
-from tests.sheet_parts import Strip, Tray, angle, plate, punch, shallow_relief, tabbed
+from tests.sheet_parts import Strip, Tray, angle, countersink, plate, punch, shallow_relief, tabbed
 from workers.cad.part import Surface
 
 T = 2.0
@@ -109,3 +109,13 @@ def test_a_hole_is_moved_by_what_is_missing(part: Solid, rule: str, by: float) -
 def test_an_opening_that_is_not_round_is_not_moved() -> None:
     fix = tried(plate().cut(block(8.0, 6.0, 4.0, (3.0, 30.0, -1.0))), "hole-to-edge", process="sheet_metal")
     assert (fix.outcome["outcome"], fix.outcome["reason"]) == ("no_edit", "the opening is no plain round hole")
+
+
+def test_a_deep_countersink_gets_a_smaller_head() -> None:
+    """A cone of 90° from Ø7 to Ø4 mm then begins at Ø6.398 mm, over a bore that is so much longer."""
+    tools = punch(4.0, (50.0, 30.0, 1.0)), countersink(7.0, 1.5, (50.0, 30.0, T))
+    fix = fixed(plate().cut(*tools), "countersink-sheet")
+    assert fix.outcome["figures"]["head_to"] == pytest.approx(6.398, abs=1e-5)
+    before = math.pi / 3 * (3.5**2 + 3.5 * 2.0 + 2.0**2) * 1.5
+    after = math.pi / 3 * (3.199**2 + 3.199 * 2.0 + 2.0**2) * 1.199 + math.pi * 2.0**2 * 0.301
+    assert change_of(fix) == pytest.approx(before - after, rel=1e-5)
