@@ -53,7 +53,7 @@ def suitability_of(part: Part, skins: Skins | None) -> Suitability:
     speaks = [f"{share} of its surface is two skins {skins.thickness:.4g} mm apart and their cut faces"]
     thin = min(1.0, SHEET_MM / skins.thickness)
     if bends:
-        speaks.append(f"it is bent in {bends} place{'s' if bends > 1 else ''}")
+        speaks.append(f"it is bent or formed in {bends} place{'s' if bends > 1 else ''}")
         closed = _closed_corners(part, skins)
         if closed:
             speaks.append(f"its bends close around {closed} corner{'s' if closed > 1 else ''}, which would be welded")
