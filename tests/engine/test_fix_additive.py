@@ -8,6 +8,8 @@ from tests import additive_parts as parts
 from tests.engine.test_additive_build import crossed
 from tests.fix_parts import Tried, change_of, tried
 from tests.parts import Solid, block, cylinder
+from workers.fixes.registry import RECIPES, NoEditError
+from workers.fixes.situation import Situation
 
 
 def fixed(solid: Solid, rule: str, process: str = "fdm") -> Tried:
@@ -76,3 +78,9 @@ def test_a_ceiling_is_vaulted_until_what_stays_flat_is_short() -> None:
     assert fix.outcome["figures"]["chamfer"] == pytest.approx(1.001, abs=1e-6)
     # Two tunnels cross beneath: of each, two walls in two pieces of 10 mm.
     assert change_of(fix) == pytest.approx(8 * 10.0 * 1.001**2 / 2, rel=0.01)
+
+
+def test_a_hole_that_is_no_feature_has_no_edit() -> None:
+    recipe, features = RECIPES["am-hole"], [{"id": "F1", "size": {"depth": 2.0}}]
+    with pytest.raises(NoEditError, match="part of a round wall"):
+        list(recipe(Situation(None, {"features": features}), {"features": ["F1"]}))  # type: ignore[arg-type]

@@ -12,9 +12,16 @@ from workers.fixes.holes import other_diameter
 from workers.fixes.registry import NoEditError, recipe
 from workers.fixes.situation import JsonObject, Situation
 
-recipe("am-hole")(other_diameter)
-
 SAME_MM = 1e-3
+
+
+@recipe("am-hole")
+def wider_hole(situation: Situation, finding: JsonObject) -> Iterator[Candidate]:
+    """The hole drilled as wide as the finding asks for."""
+    holes = [number for number in finding["features"] if "diameter" in situation.features[number]["size"]]
+    if not holes:
+        raise NoEditError("the hole is only a part of a round wall")
+    yield from other_diameter(situation, finding | {"features": holes})
 
 
 @recipe("am-pin")
