@@ -11,15 +11,18 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pypdfium2  # type: ignore[import-untyped]
 import pytest
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.platypus import SimpleDocTemplate
 
 from tests.assemblies import Placed, Product, write_assembly
 from tests.parts import block, bracket, cylinder
 from tests.report.drawing import Drawn, drawn, drawn_solid
-from workers.report import words
+from workers.report import fonts, words
 from workers.report.content import Report, content
 from workers.report.csv_file import COLUMNS, csv_file
 from workers.report.html import html, safe_url
 from workers.report.pdf import pdf
+from workers.report.right_to_left import Lines
 from workers.report.sarif import sarif
 
 SCHEMA = json.loads((Path(__file__).parent / "schemas" / "sarif-2.1.0.json").read_text("utf-8"))
@@ -135,6 +138,31 @@ def test_pdf_prints_every_name(pages: list[str]) -> None:
     for word in ("Gehäuse", "Ø5", "Ωμέγα", "<b>", "齿轮箱", "기어"):
         assert word in pages[0]
     assert "≤" in " ".join(pages)
+
+
+def test_hebrew_and_arabic_run_from_right_to_left_and_break_where_they_are_read() -> None:
+    fonts.register()
+    written = io.BytesIO()
+    lines = [Lines(fonts.markup(text), ParagraphStyle("", fontName=fonts.TEXT)) for text in _FROM_THE_RIGHT]
+    SimpleDocTemplate(written).build([*lines])
+    with pypdfium2.PdfDocument(written.getvalue()) as read:
+        page = read[0].get_textpage()
+        every = [(page.get_text_range(at, 1), page.get_charbox(at)) for at in range(page.count_chars())]
+    place = {letter: (left, bottom) for letter, (left, bottom, _, _) in every}
+    for first, next_ in ("אב", "ם1", "حم"):
+        assert place[first][0] > place[next_][0]
+    assert place["ם"][0] < place["."][0] < place["s"][0]  # on a page that runs from left to right
+    assert place["ת"][1] > place["ר"][1]  # begun on the line above the last one
+    assert "\N{ARABIC LETTER HAH INITIAL FORM}" in fonts.markup(_FROM_THE_RIGHT[1])
+    assert [letter for letter, _ in every].count("\N{REPLACEMENT CHARACTER}") == 2
+
+
+_FROM_THE_RIGHT = [
+    "אבם1.s",
+    "حمل",
+    "נת " + "גגגגגגגג " * 20 + "ר",
+    "\N{THAI CHARACTER KO KAI}\u200b\N{DEVANAGARI LETTER KA}",
+]
 
 
 def test_pdf_numbers_its_pages_and_none_is_empty(pages: list[str]) -> None:

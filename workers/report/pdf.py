@@ -19,7 +19,6 @@ from reportlab.platypus import (
     Image,
     KeepTogether,
     PageTemplate,
-    Paragraph,
     Spacer,
     Table,
     TableStyle,
@@ -31,6 +30,7 @@ from workers.report.flat import drawing
 from workers.report.further import Further, Rows
 from workers.report.html import safe_url
 from workers.report.pictures import COLOURS, SEVERITIES, WIDTH, Picture
+from workers.report.right_to_left import Lines
 
 _INK, _DIM, _LINE, _SOFT = (colors.HexColor(code) for code in ("#1c2430", "#5b6675", "#d5dae1", "#f4f6f8"))
 _LINK = "#0b5cad"
@@ -115,7 +115,7 @@ class _NumberedPages(Canvas):
     def _write_foot(self, number: str) -> None:
         self.setStrokeColor(_LINE)
         self.line(_MARGIN, _MARGIN + 4 * mm, _PAGE_WIDTH - _MARGIN, _MARGIN + 4 * mm)
-        foot = Paragraph(fonts.markup(self._foot), _NOTE)
+        foot = Lines(fonts.markup(self._foot), _NOTE)
         foot.wrap(_TEXT_WIDTH - 20 * mm, 4 * mm)
         foot.drawOn(self, _MARGIN, _MARGIN)
         self.setFont(fonts.TEXT, 8)
@@ -133,7 +133,7 @@ def _foot(report: Report) -> str:
 
 
 def _cover(report: Report) -> list[Flowable]:
-    verdict = Paragraph(
+    verdict = Lines(
         f"<b>{fonts.markup(report.verdict.capitalize())}</b>"
         f'<font color="{_hex(_DIM)}">  ·  {fonts.markup(report.score)}</font>',
         _VERDICT,
@@ -169,7 +169,7 @@ def _summary(report: Report) -> list[Flowable]:
 
 def _section(section: Section) -> list[Flowable]:
     many = f" · {words.counted(section.count, 'finding')}" if section.count > 1 else ""
-    title = Paragraph(
+    title = Lines(
         f"{_chip_markup(section.severity, section.severity)}  <b>{fonts.markup(section.title)}</b>"
         f'<font color="{_hex(_DIM)}" size="9">  {fonts.markup(section.rule + many)}</font>',
         _SUBHEADING,
@@ -191,7 +191,7 @@ def _advice(section: Section) -> Flowable:
     if url := safe_url(section.source_url):
         source = f"<a href={quoteattr(url)} color={quoteattr(_LINK)}>{source}</a>"
     cited = f'<br/><font color="{_hex(_DIM)}">Source: </font>{source}' if section.source_title else ""
-    table = Table([[Paragraph(fonts.markup(section.advice) + cited, _BODY)]], colWidths=[_TEXT_WIDTH], splitInRow=1)
+    table = Table([[Lines(fonts.markup(section.advice) + cited, _BODY)]], colWidths=[_TEXT_WIDTH], splitInRow=1)
     table.setStyle(TableStyle([("BACKGROUND", (0, 0), (-1, -1), _SOFT), ("LINEBEFORE", (0, 0), (0, -1), 2, _LINE)]))
     return table
 
@@ -263,12 +263,12 @@ _HEADING = _style("heading", 14, spaceBefore=6 * mm, spaceAfter=2 * mm)
 _SUBHEADING = _style("subheading", 11, spaceBefore=4 * mm, spaceAfter=2 * mm)
 
 
-def _text(text: str, style: ParagraphStyle = _BODY) -> Paragraph:
-    return Paragraph(fonts.markup(text), style)
+def _text(text: str, style: ParagraphStyle = _BODY) -> Lines:
+    return Lines(fonts.markup(text), style)
 
 
 def _heading(text: str) -> Flowable:
-    return Paragraph(f"<b>{fonts.markup(text)}</b>", _HEADING)
+    return Lines(f"<b>{fonts.markup(text)}</b>", _HEADING)
 
 
 def _hex(colour: colors.Color) -> str:
@@ -281,8 +281,8 @@ def _chip_markup(severity: str, text: str) -> str:
     return f'<font backColor="{COLOURS[severity]}" color="{ink}" size="8"><b>{padded}</b></font>'
 
 
-def _chip(severity: str, text: str) -> Paragraph:
-    return Paragraph(_chip_markup(severity, text), _BODY)
+def _chip(severity: str, text: str) -> Lines:
+    return Lines(_chip_markup(severity, text), _BODY)
 
 
 def _image(picture: Picture, width: float) -> Flowable:
