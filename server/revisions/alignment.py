@@ -10,7 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from server.revisions.near import Floats, Ints, Places
+
 Review = dict[str, Any]
 BODY = "body"
 Kind = Literal["identity", "moved", "mirrored", "scaled"]
@@ -254,11 +255,7 @@ class _Scorer:
         self._total = len(before) + len(after)
         kinds = sorted({mark.kind for mark in before} & {mark.kind for mark in after})
         self._pairs = [
-            (
-                np.array([m.centre for m in before if m.kind == kind]),
-                np.array([m.centre for m in after if m.kind == kind]),
-                _same_sizes([m for m in before if m.kind == kind], [m for m in after if m.kind == kind], frame.scale),
-            )
+            _Pair([m for m in before if m.kind == kind], [m for m in after if m.kind == kind], frame.scale, near)
             for kind in kinds
         ]
         self._bodies = [pair for kind, pair in zip(kinds, self._pairs, strict=True) if kind == BODY]
@@ -267,21 +264,16 @@ class _Scorer:
         """(share, motion): of the marks of both, and of what the whole part is known by: box and centre of mass."""
         met, total = self._of_the_whole(motion)
         for pair in self._pairs:
-            close = self._close(motion, *pair)
-            met += float(close.any(axis=1).sum() + close.any(axis=0).sum())
+            met += sum(map(len, pair.met(motion)))
         return met / (total + self._total), motion
 
     def bodies(self, motion: Motion) -> int:
         """How many bodies of the later version one of the earlier one lies on."""
-        return sum(int(self._close(motion, *pair).any(axis=0).sum()) for pair in self._bodies)
+        return sum(len(pair.met(motion)[1]) for pair in self._bodies)
 
     def is_whole(self, scored: tuple[float, Motion]) -> bool:
         """Whether nothing can be better."""
         return scored[0] > 1 - 1e-9
-
-    def _close(self, motion: Motion, before: Floats, after: Floats, alike: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        apart = np.linalg.norm(motion.points(before)[:, None] - after[None], axis=2)
-        return np.asarray((apart < self.near) & alike)
 
     def _of_the_whole(self, motion: Motion) -> tuple[float, int]:
         met, total = 0.0, 0
@@ -294,19 +286,38 @@ class _Scorer:
         return met, total
 
 
-def _same_sizes(before: list[Mark], after: list[Mark], scale: float) -> NDArray[np.bool_]:
-    """(n, m) whether two marks are of the same size."""
-    return np.array([[_is_size(one, other, scale) for other in after] for one in before], dtype=bool)
+class _Pair:
+    """The marks of one kind in both versions."""
+
+    def __init__(self, before: list[Mark], after: list[Mark], scale: float, near: float) -> None:
+        self._before, self._near, self._scale = np.array([mark.centre for mark in before]), near, scale
+        self._after = Places(np.array([mark.centre for mark in after]))
+        self._sizes = _Sizes(before), _Sizes(after)
+
+    def met(self, motion: Motion) -> tuple[Ints, Ints]:
+        """Of either version, which ones lie on one of their size once the earlier ones are moved."""
+        one, other = self._after.near(motion.points(self._before), self._near)
+        alike = self._sizes[0].are(one, self._sizes[1], other, self._scale)
+        return np.unique(one[alike]), np.unique(other[alike])
 
 
-def _is_size(one: Mark, other: Mark, scale: float) -> bool:
-    if len(one.size) != len(other.size):
-        return False
-    # An angle or a share is not scaled with the part: either will do.
-    return all(
-        abs(scale * a - b) <= SAME_SIZE * max(1.0, abs(b)) or abs(a - b) <= SAME_SIZE * max(1.0, abs(b)) * (scale != 1)
-        for a, b in zip(one.size, other.size, strict=True)
-    )
+class _Sizes:
+    """Of many marks, each with as many as it has."""
+
+    def __init__(self, marks: list[Mark]) -> None:
+        self._count = np.array([len(mark.size) for mark in marks], dtype=np.int64)
+        self._values = np.zeros((len(marks), int(self._count.max(initial=0))))
+        for row, mark in zip(self._values, marks, strict=True):
+            row[: len(mark.size)] = mark.size
+
+    def are(self, which: Ints, others: "_Sizes", of_others: Ints, scale: float) -> NDArray[np.bool_]:
+        """(k,) whether marks are of the same size as others, the k-th of `which` as the k-th of `of_others`."""
+        common = min(self._values.shape[1], others._values.shape[1])
+        one, other = self._values[which, :common], others._values[of_others, :common]
+        within = SAME_SIZE * np.maximum(1.0, np.abs(other))
+        # An angle or a share is not scaled with the part: either will do.
+        same = (np.abs(scale * one - other) <= within) | (np.abs(one - other) <= within * (scale != 1))
+        return np.asarray(same.all(axis=1) & (self._count[which] == others._count[of_others]))
 
 
 def _anchors(before: list[Mark], after: list[Mark], scale: float) -> Iterator[tuple[Mark, Mark]]:
@@ -320,12 +331,17 @@ def _anchors(before: list[Mark], after: list[Mark], scale: float) -> Iterator[tu
 def _rarest(before: list[Mark], after: list[Mark], scale: float) -> list[Mark]:
     """Marks with an axis, those first that have the fewest like them in the later version."""
     with_axis = [mark for mark in before if mark.axis is not None]
-    counted = [(len(_alike(mark, after, scale)), number) for number, mark in enumerate(with_axis)]
-    return [with_axis[number] for count, number in sorted(counted) if count]
+    first_of = {(mark.kind, mark.size): mark for mark in reversed(with_axis)}
+    count = {key: len(_alike(mark, after, scale)) for key, mark in first_of.items()}
+    counted = [(count[mark.kind, mark.size], number) for number, mark in enumerate(with_axis)]
+    return [with_axis[number] for likes, number in sorted(counted) if likes]
 
 
 def _alike(mark: Mark, after: list[Mark], scale: float) -> list[Mark]:
-    return [o for o in after if o.kind == mark.kind and o.axis is not None and _is_size(mark, o, scale)]
+    of_kind = [other for other in after if other.kind == mark.kind and other.axis is not None]
+    every = np.arange(len(of_kind))
+    alike = _Sizes([mark]).are(np.zeros_like(every), _Sizes(of_kind), every, scale)
+    return [other for other, is_alike in zip(of_kind, alike, strict=True) if is_alike]
 
 
 def _triad(axis: Floats, toward: Floats) -> Floats | None:

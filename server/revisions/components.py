@@ -3,7 +3,7 @@
 from typing import Any
 
 from server.revisions.alignment import SAME_VOLUME, Alignment, Review, bodies_of
-from server.revisions.matching import Matched, Place, Row, apart_mm, matched
+from server.revisions.matching import Matched, Pass, Place, Row, apart_mm, matched
 
 
 def match_bodies(earlier: Review, later: Review, by: Alignment) -> Matched:
@@ -30,11 +30,14 @@ def match_bodies(earlier: Review, later: Review, by: Alignment) -> Matched:
         after,
         by.motion,
         [
-            lambda one, other: here(one, other) if same_shape(one, other) and same_name(one, other) else None,
-            lambda one, other: here(one, other) if same_shape(one, other) else None,
-            lambda one, other: apart_mm(one, other) if same_shape(one, other) and same_name(one, other) else None,
-            lambda one, other: apart_mm(one, other) if same_name(one, other) else None,
-            lambda one, other: apart_mm(one, other) if same_shape(one, other) else None,
+            Pass(
+                lambda one, other: here(one, other) if same_shape(one, other) and same_name(one, other) else None,
+                by.near,
+            ),
+            Pass(lambda one, other: here(one, other) if same_shape(one, other) else None, by.near),
+            Pass(lambda one, other: apart_mm(one, other) if same_shape(one, other) else None, kind=_name),
+            Pass(apart_mm, kind=_name),
+            Pass(lambda one, other: apart_mm(one, other) if same_shape(one, other) else None),
         ],
     )
 
@@ -62,6 +65,10 @@ def components_compared(bodies: Matched, by: Alignment) -> dict[str, Any]:
         "renamed": renamed,
         "same": same,
     }
+
+
+def _name(row: Row) -> str:
+    return str(row["name"])
 
 
 def _is_shape(one: Row, other: Row, by: Alignment) -> bool:

@@ -1,12 +1,14 @@
 """Which feature or finding of a later version is which of the earlier one: by place, not by number."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
 
-from server.revisions.alignment import Alignment, Floats, Motion
+from server.revisions.alignment import Alignment, Motion
+from server.revisions.near import Floats, Places
 
 Row = dict[str, Any]
 
@@ -42,6 +44,15 @@ Distance = Callable[[Place, Place], float | None]
 """How far apart two rows are; None if they are not the same thing."""
 
 
+@dataclass(frozen=True)
+class Pass:
+    """What makes one thing of two rows."""
+
+    distance: Distance
+    within: float | None = None  # mm: of two centres that are not as near it makes none; None where it may
+    kind: Callable[[Row], Hashable] | None = None  # of two rows of different kinds it makes none
+
+
 def match_features(earlier: list[Row], later: list[Row], by: Alignment) -> Matched:
     """By place and type; then by place alone; on the same axis; and last, of the same type and size, moved."""
 
@@ -49,18 +60,20 @@ def match_features(earlier: list[Row], later: list[Row], by: Alignment) -> Match
         apart = apart_mm(one, other)
         return apart if apart is not None and apart < by.near else None
 
+    # Two that overlap, or lie behind one another, are no further apart; a little more, for it is no limit of theirs.
+    long = by.near + sum(max(map(_extent, rows), default=0.0) for rows in (earlier, later))
     return matched(
         earlier,
         later,
         by.motion,
         [
-            lambda one, other: at_one_place(one, other) if _same(one, other, by) else None,
-            lambda one, other: at_one_place(one, other) if _is_type(one, other) else None,
-            lambda one, other: _along(one, other, by.near) if _is_type(one, other) else None,
-            lambda one, other: _along(one, other, by.near) if _are_holes(one, other) else None,
-            lambda one, other: at_one_place(one, other) if _is_like(one, other) else None,
-            lambda one, other: apart_mm(one, other) if _same(one, other, by) else None,
-            lambda one, other: _overlapping(one, other) if _is_type(one, other) else None,
+            Pass(lambda one, other: at_one_place(one, other) if _same(one, other, by) else None, by.near),
+            Pass(lambda one, other: at_one_place(one, other) if _is_type(one, other) else None, by.near),
+            Pass(lambda one, other: _along(one, other, by.near) if _is_type(one, other) else None, long),
+            Pass(lambda one, other: _along(one, other, by.near) if _are_holes(one, other) else None, long),
+            Pass(lambda one, other: at_one_place(one, other) if _is_like(one, other) else None, by.near),
+            Pass(lambda one, other: apart_mm(one, other) if _same(one, other, by) else None, kind=_type),
+            Pass(lambda one, other: _overlapping(one, other) if _is_type(one, other) else None, long),
         ],
     )
 
@@ -100,11 +113,11 @@ def match_findings(
         later,
         by.motion,
         [
-            lambda one, other: apart(one, other, by.near) if same_measure(one.row, other.row) else None,
-            lambda one, other: apart(one, other, by.near),
-            on_same_features,
-            of_the_same_measure,
-            nearby,
+            Pass(lambda one, other: apart(one, other, by.near) if same_measure(one.row, other.row) else None, by.near),
+            Pass(lambda one, other: apart(one, other, by.near), by.near),
+            Pass(on_same_features, kind=_rule),
+            Pass(of_the_same_measure, kind=_rule),
+            Pass(nearby, NEARBY * diagonal),
         ],
     )
 
@@ -134,23 +147,40 @@ def changed_sizes(one: Row, other: Row, scale: float = 1.0) -> dict[str, list[fl
     return changed
 
 
-def matched(earlier: list[Row], later: list[Row], motion: Motion, passes: list[Distance]) -> Matched:
+def matched(earlier: list[Row], later: list[Row], motion: Motion, passes: list[Pass]) -> Matched:
     """Rows with a `centre`, paired; each pass pairs what is still alone, the closest first."""
     before = [_placed(row, motion) for row in earlier]
     after = [_placed(row, None) for row in later]
-    left, right = list(range(len(before))), list(range(len(after)))
+    left, right = dict.fromkeys(range(len(before))), dict.fromkeys(range(len(after)))
     pairs: list[tuple[int, int]] = []
-    for distance in passes:
+    for by in passes:
         found = [
-            (round(apart, 6), i, j) for i in left for j in right if (apart := distance(before[i], after[j])) is not None
+            (round(apart, 6), i, j)
+            for i, j in _candidates({i: before[i] for i in left}, {j: after[j] for j in right}, by)
+            if (apart := by.distance(before[i], after[j])) is not None
         ]
         for _, i, j in sorted(found):
             if i in left and j in right:
-                left.remove(i)
-                right.remove(j)
+                del left[i], right[j]
                 pairs.append((i, j))
     rows = [(before[i].row, after[j].row, apart_mm(before[i], after[j])) for i, j in sorted(pairs, key=lambda p: p[1])]
     return Matched(rows, [earlier[i] for i in left], [later[j] for j in right])
+
+
+def _candidates(before: dict[int, Place], after: dict[int, Place], by: Pass) -> Iterator[tuple[int, int]]:
+    """The pairs that a pass might make one thing of: near one another or both nowhere, or of one kind."""
+    if by.within is None:
+        of_kind: dict[Hashable, list[int]] = {}
+        for j, place in after.items():
+            of_kind.setdefault(by.kind and by.kind(place.row), []).append(j)
+        yield from ((i, j) for i, place in before.items() for j in of_kind.get(by.kind and by.kind(place.row), []))
+        return
+    here, there = ([k for k, place in of.items() if place.centre is not None] for of in (before, after))
+    places = Places(np.array([after[j].centre for j in there]))
+    ones, others = places.near(np.array([before[i].centre for i in here]), by.within)
+    yield from ((here[one], there[other]) for one, other in zip(ones, others, strict=True))
+    nowhere = [[k for k, place in of.items() if place.centre is None] for of in (before, after)]
+    yield from product(*nowhere)
 
 
 def _placed(row: Row, motion: Motion | None) -> Place:
@@ -168,6 +198,14 @@ def apart_mm(one: Place, other: Place) -> float | None:
     if one.centre is None or other.centre is None:
         return None
     return float(np.linalg.norm(one.centre - other.centre))
+
+
+def _type(row: Row) -> Hashable:
+    return str(row["type"])
+
+
+def _rule(row: Row) -> Hashable:
+    return str(row["rule"])
 
 
 def _is_type(one: Place, other: Place) -> bool:

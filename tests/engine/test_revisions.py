@@ -6,12 +6,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from server.revisions.alignment import Motion
 from server.revisions.comparison import compare
 from server.revisions.errors import NotComparableError
+from server.revisions.matching import Pass, Place, apart_mm, matched
+from server.revisions.near import Places
 from tests.additive_parts import fin, write_stl
 from tests.assemblies import Placed, Product, write_assembly
 from tests.engine.reviewing import Review, reviewed
@@ -287,3 +291,22 @@ def test_a_fillet_that_is_written_as_a_spline_keeps_its_place() -> None:
     # The ring of its section is narrower than the section: such a torus meets itself, and is written as a spline.
     solid = block(60.0, 60.0, 30.0).cut(pocket(30.0, 30.0, 20.0, (30.0, 30.0, 30.0), corner=6.5, floor=6.0))
     assert_unchanged(compare(of("plate", solid), of("plate", as_splines(solid))))
+
+
+def test_places_near_one_another_are_found_without_a_look_at_every_pair() -> None:
+    drawn = np.random.default_rng(7)
+    points, places = drawn.uniform(0.0, 30.0, (200, 3)), drawn.uniform(0.0, 30.0, (150, 3))
+    apart = np.linalg.norm(points[:, None] - places[None], axis=2)
+    assert set(zip(*Places(places).near(points, 2.0), strict=True)) == set(zip(*np.nonzero(apart < 2.0), strict=True))
+    looks = 0
+
+    def looked(one: Place, other: Place) -> float | None:
+        nonlocal looks
+        looks += 1
+        return apart_mm(one, other)
+
+    rows: list[Review] = [{"type": f"{at % 100}", "centre": [3.0 * at, 0.0, 0.0]} for at in range(300)]
+    for by, most in ((Pass(looked, 1.0), 300), (Pass(looked, kind=lambda row: str(row["type"])), 900)):
+        looks = 0
+        assert len(matched(rows, rows[::-1], Motion(np.eye(3), np.zeros(3)), [by]).pairs) == 300
+        assert looks == most
