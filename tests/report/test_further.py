@@ -61,6 +61,15 @@ def test_the_flat_pattern_is_drawn_in_html(a_zed: Drawn) -> None:
     assert base64.b64decode(drawn) == svg_of(pattern)
 
 
+def test_the_lines_of_a_flat_pattern_are_told_by_their_colours(a_zed: Drawn) -> None:
+    bends = "Lines: cuts black, bends up green and dashed, bends down red and dash-dotted"
+    assert f"{bends}.</figcaption>" in html(report_of(a_zed))
+    formed = report_of(a_zed, flat_pattern=a_zed.review["flat_pattern"] | {"bends": [], "formed": [[]]})
+    assert chapter(formed, "Flat pattern").legend == (
+        "Lines: cuts black, outlines of forms, such as louvres and embossings, blue."
+    )
+
+
 def test_the_table_of_bends_has_those_that_are_alike_in_a_row(a_zed: Drawn) -> None:
     grid = chapter(report_of(a_zed), "Flat pattern").grid
     assert grid is not None

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -89,6 +90,26 @@ def test_what_is_on_both_sides_is_said_to_be(tmp_path: Path) -> None:
     part = drawn_solid(block(40.0, 30.0, 20.0), tmp_path)
     assert "far side" in part.painter.all_of([finding([face]) for face in range(6)]).note
     assert part.painter.all_of([finding([_top(part)])]).note == ""
+
+
+def test_the_picture_of_many_findings_shows_most_of_them_however_small(tmp_path: Path) -> None:
+    holes = [drill(8.0, 8.0, (x, 40.0, 30.0)) for x in (20.0, 50.0, 80.0)]
+    part = drawn_solid(block(100.0, 80.0, 30.0).cut(*holes), tmp_path)
+    below = next(face for face in range(6) if part.scene.mesh.normals[part.scene.mesh.face == face][0][2] < -0.9)
+    small = [finding([face], "minor") for face in range(int(part.scene.mesh.face.max()) + 1) if _is_inside(part, face)]
+    picture = part.painter.all_of([*small, finding([below], "critical")])
+    assert coloured(picture, "minor") > 0
+    assert coloured(picture, "critical") == 0
+
+
+def test_a_strip_that_nobody_would_see_has_a_ring_where_it_is_seen(tmp_path: Path) -> None:
+    part = drawn_solid(block(100.0, 80.0, 0.3), tmp_path)
+    [side] = [face for face in range(6) if part.scene.mesh.normals[part.scene.mesh.face == face][0][1] < -0.9]
+    for normal in ([0.0, -1.0, 0.0], [0.0, 0.0, -1.0]):  # the second: it was measured on the far side
+        rows = [finding([side], "minor", point=[50.0, 0.0, 0.15], normal=normal)]
+        ringed = coloured(part.painter.all_of(rows), "minor")
+        with mock.patch("workers.report.pictures._NARROW", 0):
+            assert ringed > coloured(part.painter.all_of(rows), "minor") + 40
 
 
 def test_a_small_hole_has_a_close_up_and_a_large_face_has_none(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ class Further:
     picture: Picture | None = None
     caption: str = ""
     pattern: Pattern | None = None
+    legend: str = ""  # of the lines of the pattern
     grid: Grid | None = None
 
 
@@ -202,7 +203,19 @@ def _flat_pattern(title: str, pattern: Pattern) -> Further:
         left_out.append(("Conflicts", f"it lies on itself in {words.counted(len(pattern['conflicts']), 'place')}"))
     bends = _bends(pattern["bends"])
     grid = Grid(_BENDS, bends, (14, 20, 26, 20, 24, 16, 22, 36)) if bends else None
-    return Further(title, left_out, pattern=pattern, caption=f"{caption(pattern)}.", grid=grid)
+    legend = _legend(pattern)
+    return Further(title, left_out, pattern=pattern, caption=f"{caption(pattern)}.", legend=legend, grid=grid)
+
+
+def _legend(pattern: Pattern) -> str:
+    """What the lines are, of those that there are."""
+    kinds = [
+        ("cuts black", True),
+        ("bends up green and dashed", any(bend["direction"] == "up" for bend in pattern["bends"])),
+        ("bends down red and dash-dotted", any(bend["direction"] == "down" for bend in pattern["bends"])),
+        ("outlines of forms, such as louvres and embossings, blue", bool(pattern["formed"])),
+    ]
+    return f"Lines: {', '.join(kind for kind, is_there in kinds if is_there)}."
 
 
 def _bends(bends: list[dict[str, Any]]) -> list[tuple[str, ...]]:

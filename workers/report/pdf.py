@@ -226,9 +226,8 @@ def _further(further: Further) -> list[Flowable]:
         image = _image(further.picture, further.picture.width * _MADE_SCALE)
         shown = [KeepTogether([shown[-1], image, _text(further.caption, _NOTE), Spacer(1, 2 * mm)])]
     if further.pattern:
-        directions = " Bends up are green and dashed, bends down red and dash-dotted."
-        shown += [drawing(further.pattern, _TEXT_WIDTH, _PATTERN_HEIGHT), _text(further.caption + directions, _NOTE)]
-        shown.append(Spacer(1, 2 * mm))
+        said = _text(f"{further.caption} {further.legend}", _NOTE)
+        shown += [drawing(further.pattern, _TEXT_WIDTH, _PATTERN_HEIGHT), said, Spacer(1, 2 * mm)]
     if further.rows:
         shown.append(_pairs(further.rows))
     grid = further.grid

@@ -33,9 +33,12 @@ _WORTH_A_CLOSE_UP = 0.55
 # A finding of which less is seen from anywhere is shown through the part.
 _HIDDEN = 0.04
 _RING, _SMALL_RING = 13, 8
-# In an overview of many findings, those of fewer pixels have a ring.
-_OVERLOOKED = 14
+# Pixels: in an overview of many findings, those that are no longer, or a strip that is no wider, have a ring: of what
+# is that narrow its own borders leave hardly a pixel.
+_OVERLOOKED, _NARROW = 14, 3
 _FILLED = 0.93
+# Points to be seen: of all findings of a picture, and of each of very many.
+_MOST_SAMPLES, _LEAST_SAMPLES = 120, 4
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Painter:
         shot, view = self._overview(towards)
         image = image_of(paint(shot, self._coloured(findings), *self._edges(shot, findings)))
         for finding in findings:
-            self._ring_if_small(image, view, finding)
+            self._ring_if_small(image, shot, view, finding)
         picture = picture_of([image])
         return picture if share > 0.98 else _with_note(picture, "Some of them are on the far side.")
 
@@ -90,7 +93,7 @@ class Painter:
         near = shoot(self.scene, close, WIDTH, HEIGHT)
         if _fills(near, faces):
             whole = self._drawn(shot, view, finding, hidden=hidden)
-            _mark_point(whole, view, close.centre, COLOURS[finding["severity"]])
+            _mark(whole, _pixel(view, close.centre), COLOURS[finding["severity"]], _RING)
             return _with_note(picture_of([whole]), note)
         left = self._drawn(shot, view, finding, hidden=hidden)
         _mark_frame(left, view, close, COLOURS[finding["severity"]])
@@ -99,17 +102,19 @@ class Painter:
 
     def _samples(self, findings: list[Finding]) -> Samples:
         """What has to be seen of the findings: their faces and where they were measured, or their edges."""
-        faces = sorted({face for finding in findings for face in _local_faces(self.scene, finding)})
-        samples = Samples.of_faces(self.scene, faces)
-        for finding in findings:
-            point, normal = _vector(finding.get("point")), _vector(finding.get("normal"))
-            if point is None or normal is None or not np.linalg.norm(normal) > 0:
-                continue
-            edges = _sharp_edges(self.scene, finding)
-            samples += Samples.of_points(_between(self.scene.edge_points[edges]) if len(edges) else point[None], normal)
-        return samples
+        most = max(_MOST_SAMPLES // max(len(findings), 1), _LEAST_SAMPLES)
+        return Samples.together([self._samples_of_one(finding, most) for finding in findings])
 
-    def _ring_if_small(self, image: Image.Image, view: View, finding: Finding) -> None:
+    def _samples_of_one(self, finding: Finding, most: int) -> Samples:
+        faces = Samples.of_faces(self.scene, _local_faces(self.scene, finding), most)
+        point, normal = _vector(finding.get("point")), _vector(finding.get("normal"))
+        if point is None or normal is None or not np.linalg.norm(normal) > 0:
+            return faces
+        edges = _sharp_edges(self.scene, finding)
+        measured = _between(self.scene.edge_points[edges]) if len(edges) else point[None]
+        return Samples.together([faces, Samples.of_points(measured, normal)])
+
+    def _ring_if_small(self, image: Image.Image, shot: Shot, view: View, finding: Finding) -> None:
         """A ring around a finding that would be overlooked, if it is on the near side."""
         point, normal = _vector(finding.get("point")), _vector(finding.get("normal"))
         shown = self._extent(finding, point)
@@ -117,8 +122,17 @@ class Painter:
             return
         flat = view.project(shown)
         reach = (flat.max(axis=0) - flat.min(axis=0)).max() * WIDTH / 2 / view.half[0]
-        if reach < _OVERLOOKED and are_seen(self.scene, Samples.of_points(point[None], normal), view.towards)[0]:
-            _mark_point(image, view, point, COLOURS[finding["severity"]], _SMALL_RING)
+        faces = _local_faces(self.scene, finding)
+        drawn = np.argwhere(np.isin(shot.face, faces))
+        if reach >= _OVERLOOKED and (not faces or len(drawn) >= _NARROW * reach):
+            return
+        at = _pixel(view, point)
+        if not are_seen(self.scene, Samples.of_points(point[None], normal), view.towards)[0]:
+            if not len(drawn):
+                return
+            row, column = drawn[np.argmin(np.hypot(drawn[:, 1] - at[0], drawn[:, 0] - at[1]))]
+            at = float(column), float(row)
+        _mark(image, at, COLOURS[finding["severity"]], _SMALL_RING)
 
     def _overview(self, towards: Floats) -> tuple[Shot, View]:
         view = overview(self.scene, towards, ASPECT)
@@ -220,9 +234,9 @@ def _fills(shot: Shot, faces: list[int]) -> bool:
     return bool(np.isin(shot.face, [*faces, NOTHING]).mean() > _FILLED)
 
 
-def _mark_point(image: Image.Image, view: View, point: Floats, colour: str, ring: int = _RING) -> None:
-    """A ring around a point."""
-    column, row = _pixel(view, point)
+def _mark(image: Image.Image, at: tuple[float, float], colour: str, ring: int) -> None:
+    """A ring around a pixel: column and row."""
+    column, row = at
     draw = ImageDraw.Draw(image)
     for radius, ink, width in ((ring, "#ffffff", 4), (ring - 1, colour, 2)):
         draw.ellipse((column - radius, row - radius, column + radius, row + radius), outline=ink, width=width)

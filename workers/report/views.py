@@ -19,7 +19,6 @@ _ANGLES = (
 _FROM_BELOW = 0.75
 # How far from straight on a finding is looked at from its own normal, so that it does not look flat.
 _ASLANT = np.radians(28.0)
-_MOST_SAMPLES = 60
 
 
 @dataclass(frozen=True)
@@ -94,11 +93,11 @@ class Samples:
     weights: Floats  # (n,)
 
     @classmethod
-    def of_faces(cls, scene: Scene, faces: list[int]) -> "Samples":
+    def of_faces(cls, scene: Scene, faces: list[int], most: int = 60) -> "Samples":
         """The largest triangles of some faces."""
         mesh = scene.mesh
         chosen = np.flatnonzero(np.isin(mesh.face, faces))
-        chosen = chosen[np.argsort(-mesh.areas[chosen], kind="stable")[:_MOST_SAMPLES]]
+        chosen = chosen[np.argsort(-mesh.areas[chosen], kind="stable")[:most]]
         return cls(mesh.centroids[chosen], mesh.normals[chosen], mesh.areas[chosen])
 
     @classmethod
@@ -106,12 +105,16 @@ class Samples:
         """Points with one normal."""
         return cls(points, np.tile(normal, (len(points), 1)), np.ones(len(points)))
 
-    def __add__(self, other: "Samples") -> "Samples":
-        """Both, each counting as much as the other."""
-        return Samples(
-            np.concatenate([self.points, other.points]),
-            np.concatenate([self.normals, other.normals]),
-            np.concatenate([self._shares, other._shares]),
+    @classmethod
+    def together(cls, of: list["Samples"]) -> "Samples":
+        """All of them, each counting as much as every other, however many points it has."""
+        some = [samples for samples in of if len(samples.points)]
+        if not some:
+            return cls(np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0))
+        return cls(
+            np.concatenate([samples.points for samples in some]),
+            np.concatenate([samples.normals for samples in some]),
+            np.concatenate([samples._shares for samples in some]),
         )
 
     @property
@@ -120,7 +123,7 @@ class Samples:
 
 
 def best_direction(scene: Scene, samples: Samples, normal: Floats | None = None) -> tuple[Floats, float]:
-    """((3,) from where most of the samples are seen; the share of them that is).
+    """((3,) from where most of the samples is seen, as large as it looks from there; the share of them that is).
 
     Besides DIRECTIONS, those aslant of `normal` are tried; of equal ones it is the first. A share of 0 is of what is
     hidden from everywhere.
@@ -134,7 +137,7 @@ def best_direction(scene: Scene, samples: Samples, normal: Floats | None = None)
         facing = np.clip(samples.normals @ towards, 0.0, 1.0)
         seen = are_seen(scene, samples, towards)
         share[number] = (weights * seen).sum()
-        score[number] = (weights * seen * (0.4 + 0.6 * facing)).sum() * (1.0 if towards[2] > 0 else _FROM_BELOW)
+        score[number] = (weights * seen * facing).sum() * (1.0 if towards[2] > 0 else _FROM_BELOW)
     best = int(np.argmax(np.round(score, 4)))
     return candidates[best], float(share[best])
 
