@@ -7,7 +7,15 @@ import numpy as np
 from server.revisions.alignment import CONVINCING, SAME_VOLUME, Alignment, Review, align
 from server.revisions.components import components_compared, match_bodies
 from server.revisions.errors import NotComparableError
-from server.revisions.matching import Matched, Row, changed_sizes, match_features, match_findings, same_measure
+from server.revisions.matching import (
+    Matched,
+    Row,
+    changed_sizes,
+    match_features,
+    match_findings,
+    moved_mm,
+    same_measure,
+)
 
 SCHEMA = "rapiddraft.comparison/1"
 SEVERITIES = ("critical", "major", "minor", "info")
@@ -131,11 +139,10 @@ def _features(matched: Matched, by: Alignment) -> dict[str, Any]:
     for one, other, apart in matched.pairs:
         sizes = changed_sizes(one, other, by.motion.scale)
         is_other = one["type"] != other["type"]
-        away = apart is not None and apart >= by.near
         if sizes or is_other:
             row = {"earlier": one["id"], "later": other["id"], "type": [one["type"], other["type"]], "size": sizes}
-            changed.append(row | {"moved_by": round(apart, 4) if away and apart is not None else 0.0})
-        elif away and apart is not None:
+            changed.append(row | {"moved_by": round(moved_mm(one, other, by), 4)})
+        elif apart is not None and apart >= by.near:
             moved.append({"earlier": one["id"], "later": other["id"], "type": other["type"], "by": round(apart, 4)})
         else:
             same += 1

@@ -147,6 +147,32 @@ def changed_sizes(one: Row, other: Row, scale: float = 1.0) -> dict[str, list[fl
     return changed
 
 
+def moved_mm(one: Row, other: Row, by: Alignment) -> float:
+    """How far a feature moved besides growing: 0 where one of its sides may have stayed, as that of a pocket of which a
+    wall was cut back, or the mouth of a hole that became deeper.
+    """
+    before, after = _placed(one, by.motion), _placed(other, None)
+    if before.centre is None or after.centre is None:
+        return 0.0
+    shift = after.centre - before.centre
+    if _are_holes(before, after) and after.axis is not None:
+        along = shift @ after.axis
+        grown = _grown(one, other, by.motion.scale, ("depth",))
+        kept = 0.0 if abs(along) <= grown / 2 + by.near else along
+        shift = shift + (kept - along) * after.axis
+        grown = 0.0
+    else:
+        grown = _grown(one, other, by.motion.scale, ("length", "width", "depth", "height"))
+    moved = float(np.linalg.norm(shift))
+    return moved if moved >= grown / 2 + by.near else 0.0
+
+
+def _grown(one: Row, other: Row, scale: float, sizes: tuple[str, ...]) -> float:
+    """mm by which the box of some sizes grew or shrank, across its corners."""
+    pairs = [(one["size"].get(name), other["size"].get(name)) for name in sizes]
+    return float(np.linalg.norm([now - scale * was for was, now in pairs if was is not None and now is not None]))
+
+
 def matched(earlier: list[Row], later: list[Row], motion: Motion, passes: list[Pass]) -> Matched:
     """Rows with a `centre`, paired; each pass pairs what is still alone, the closest first."""
     before = [_placed(row, motion) for row in earlier]

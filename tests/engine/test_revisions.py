@@ -159,6 +159,34 @@ def test_a_hole_that_was_moved_is_told_by_how_far() -> None:
     assert [result["features"][name] for name in ("added", "removed", "changed")] == [[], [], []]
 
 
+def milled_out(*more: Solid) -> Review:
+    return of("plate", block(100.0, 80.0, 30.0).cut(pocket(60.0, 40.0, 12.0, (50.0, 40.0, 30.0), 6.0), *more))
+
+
+@pytest.mark.parametrize(
+    ("recess", "grown"),
+    [
+        (block(15.0, 12.0, 12.0, (12.0, 12.0, 18.0)), {"length": [60.0, 68.0], "width": [40.0, 48.0]}),
+        (block(4.0, 4.0, 12.0, (20.0, 20.0, 18.0)), {}),  # leaves some of the corner's radius
+    ],
+)
+def test_a_pocket_with_a_recess_in_its_corner_stays_where_it_is(recess: Solid, grown: dict[str, list[float]]) -> None:
+    features = compare(milled_out(), milled_out(recess))["features"]
+    pockets = [row for row in features["changed"] if "closed_pocket" in row["type"]]
+    assert [(row["size"], row["moved_by"]) for row in pockets] == ([(grown, 0.0)] if grown else [])
+    assert not features["moved"]
+
+
+def test_a_hole_that_grew_is_moved_only_aside() -> None:
+    def drilled_at(x: float, diameter: float, depth: float) -> Review:
+        return of("plate", plate(drill(diameter, depth, (x, 40.0, 20.0))))
+
+    (change,) = compare(drilled_at(40.0, 6.0, 10.0), drilled_at(40.0, 8.0, 14.0))["features"]["changed"]
+    assert (sorted(change["size"]), change["moved_by"]) == (["depth", "diameter", "drill_depth"], 0.0)
+    (change,) = compare(drilled_at(40.0, 6.0, 10.0), drilled_at(41.0, 8.0, 14.0))["features"]["changed"]
+    assert change["moved_by"] == pytest.approx(1.0)
+
+
 def test_what_was_added_and_taken_away_is_told() -> None:
     added = of("plate", plate(drill(4.0, 40.0, (40.0, 40.0, 20.0), point=False)))
     result = compare(as_built("plate"), added)

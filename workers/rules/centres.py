@@ -45,7 +45,10 @@ class Centres:
         return np.asarray(self._frame.T @ ((points.min(axis=0) + points.max(axis=0)) / 2))
 
     def _on_their_axis(self, faces: list[int], centre: Floats | None) -> Floats | None:
-        """The foot of `centre` on the axis that all round ones of the faces share, off which cuts move it."""
+        """The foot of `centre` on the axis that all round ones of the faces share, off which cuts move it.
+
+        Not that of the one round corner that a pocket has: all planes must be square to the axis.
+        """
         of, is_round = self._part.faces, np.isin(self._part.faces.kind[faces], ROUND)
         around = np.array(faces, dtype=np.int64)[is_round]
         if centre is None or not len(around):
@@ -53,6 +56,8 @@ class Centres:
         origin, axis = of.origin[around[0]], of.axis[around[0]]
         offset = of.origin[around] - origin
         aside = np.linalg.norm(offset - np.outer(offset @ axis, axis), axis=1)
-        if (np.abs(of.axis[around] @ axis) < PARALLEL).any() or (aside > COAXIAL_MM).any():
+        square = np.array(faces, dtype=np.int64)[of.kind[faces] == Surface.PLANE]
+        parallel = np.concatenate([of.axis[around], of.axis[square]]) @ axis
+        if (np.abs(parallel) < PARALLEL).any() or (aside > COAXIAL_MM).any():
             return centre
         return np.asarray(origin + ((centre - origin) @ axis) * axis)
