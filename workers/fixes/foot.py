@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from workers.cad.edit.body import Body
 from workers.cad.part import Bend
+from workers.fixes.blend import check_comes_off, with_other_radius
 from workers.fixes.candidate import ADDS, EITHER, REMOVES, Box, Candidate
 from workers.fixes.depressions import refilleted
 from workers.fixes.registry import NoEditError, recipe
@@ -21,6 +22,7 @@ def floor_radius(situation: Situation, finding: JsonObject) -> Iterator[Candidat
     sizes = [size[0] for size in situation.standard_sizes("floor-fillet-nonstandard") if len(size) == 1]
     others = sorted((s for s in sizes if abs(s - to) > SAME_RADIUS_MM), key=lambda size: abs(size - now))[:1]
     for radius in (to, *others):
+        yield from with_other_radius(situation, finding["faces"], now, radius)
         for faces in _together(situation, finding, radius):
             yield _with_radius(situation, faces, now, radius)
 
@@ -64,7 +66,9 @@ def floor_over_corner(situation: Situation, finding: JsonObject) -> Iterator[Can
     below = [size for size in sorted(sizes, reverse=True) if size < 0.9 * corner][:1]
     chain = {face for f in over for face in chain_of(situation, f["faces"])}
     faces = situation.with_patches(chain)
+    straight = sorted({face for fillet in over for face in fillet["faces"]})
     for radius in (*below, corner / 2):
+        yield from with_other_radius(situation, straight, now, radius)
         yield _with_radius(situation, faces, now, radius)
 
 
@@ -89,13 +93,14 @@ def _with_radius(situation: Situation, faces: list[int], now: float, radius: flo
     body = situation.body
     box = Box(*body.box_of_faces(faces)).grown(1.5 * max(now, radius))
 
-    def radius_of(_body: Body, _edge: int) -> float:
-        return radius
+    def make(start: Body) -> Body:
+        check_comes_off(start, faces)
+        return refilleted(start, faces, box, lambda _body, _edge: radius)
 
     return Candidate(
         words=f"change the fillet at the floor from R{now:.3f} mm to R{radius:.3f} mm ({len(faces)} faces)",
         figures={"radius_from": now, "radius_to": radius, "faces": float(len(faces))},
-        make=lambda start: refilleted(start, faces, box, radius_of),
+        make=make,
         region=box,
         sense=EITHER if now == radius else ADDS if radius > now else REMOVES,
     )
@@ -118,10 +123,15 @@ def mixed_corners(situation: Situation, finding: JsonObject) -> Iterator[Candida
 
 def _alike(situation: Situation, faces: list[int], radii: list[float], radius: float) -> Candidate:
     box = Box(*situation.body.box_of_faces(faces)).grown(1.5 * radii[-1])
+
+    def make(start: Body) -> Body:
+        check_comes_off(start, faces)
+        return refilleted(start, faces, box, lambda _body, _edge: radius)
+
     return Candidate(
         words=f"give the corners of the pocket one radius, R{radius:.3f} mm",
         figures={"radius_to": radius, "faces": float(len(faces))},
-        make=lambda start: refilleted(start, faces, box, lambda _body, _edge: radius),
+        make=make,
         region=box,
         sense=EITHER,
     )
