@@ -16,6 +16,9 @@ from workers.features.plan import plan_size
 # How far a face may lean against a direction that the feature is still open in: drafted walls lean up to this.
 LEAN = 0.15
 SAME_DIRECTION = 0.9
+SAME_LEAN = 1e-6  # radians
+FLOOR = 0.99  # cosine: square to the direction
+SAME_AREA = 1e-3  # relative: areas come from the mesh
 ALONG_OWN = 0.7  # cosine: one of the feature's own directions is taken within 45 degrees of a mouth's normal
 TOWARD_MOUTH = 0.3  # cosine: a direction leads out by a face that it meets at no flatter an angle
 OPPOSITE = -0.9
@@ -163,9 +166,9 @@ def _open_directions(graph: FaceGraph, members: list[int], overhang: float = 0.0
     for normal in mouth:
         # The feature's own directions first: a mouth may be oblique, curved, or broken by a chamfer, and
         # still open along the walls.
-        direction = _nearest(own, normal, ALONG_OWN)
+        direction = _nearest(own, walls, normal, ALONG_OWN)
         if direction is None:
-            direction = _nearest(np.concatenate([own, beyond]), normal, TOWARD_MOUTH)
+            direction = _nearest(np.concatenate([own, beyond]), walls, normal, TOWARD_MOUTH)
         if direction is None:
             _add(necks, normal)
         else:
@@ -178,26 +181,34 @@ def _add(directions: list[Floats], direction: Floats) -> None:
         directions.append(direction)
 
 
-def _nearest(candidates: Floats, normal: Floats, least: float) -> Floats | None:
-    """The candidate that leans least from `normal`, if its cosine to it is at least `least`."""
-    if not len(candidates):
+def _nearest(candidates: Floats, walls: tuple[Floats, Floats], normal: Floats, least: float) -> Floats | None:
+    """The candidate that leans least from `normal`, if its cosine to it is at least `least`.
+
+    Of several, the one that the largest floor faces.
+    """
+    if not len(candidates) or round(float((candidates @ normal).max()), 6) < least:
         return None
-    toward = np.round(candidates @ normal, 6)
-    if toward.max() < least:
-        return None
-    return np.asarray(candidates[int(np.lexsort((*np.round(candidates.T, 6), -toward))[0])])
+    # A cosine cannot tell small angles apart.
+    lean = np.linalg.norm(candidates - normal, axis=1)
+    nearest = candidates[lean < lean.min() + SAME_LEAN]
+    normals, areas = walls
+    floor = np.round((nearest @ normals.T > FLOOR) @ areas / areas.sum(), 4)
+    return np.asarray(nearest[int(np.lexsort((*np.round(nearest.T, 6), -floor))[0])])
 
 
 def mouth_normals(graph: FaceGraph, members: list[int]) -> list[Floats]:
-    """Outward normals of the faces beyond the feature's convex border, near that border; each once."""
+    """Outward normals of the faces beyond the feature's convex border, near that border; each once, longest first."""
     inside = set(members)
     normals: dict[bytes, Floats] = {}
+    border: dict[bytes, float] = {}
     for face in members:
         for edge, other in graph.neighbours(face):
             if other not in inside and not graph.is_concave(edge):
                 for normal in _beyond(graph, edge, other, inside):
-                    normals.setdefault(normal.tobytes(), normal)
-    return list(normals.values())
+                    key = (np.round(normal, 6) + 0.0).tobytes()
+                    normals.setdefault(key, normal)
+                    border[key] = border.get(key, 0.0) + float(graph.edges.length[edge])
+    return [normals[key] for key in sorted(normals, key=lambda key: -round(border[key] / graph.part.diagonal, 6))]
 
 
 def _beyond(graph: FaceGraph, edge: int, other: int, inside: set[int]) -> list[Floats]:
@@ -229,7 +240,8 @@ def _free(walls: tuple[Floats, Floats], candidates: Floats, overhang: float) -> 
     """
     if not len(candidates):
         return candidates
-    candidates, _ = distinct_rows(np.round(candidates, 9))
+    _, group = distinct_rows(np.round(candidates, 9))
+    candidates = candidates[np.unique(group, return_index=True)[1]]
     normals, areas = walls
     against = (candidates @ normals.T < -LEAN) @ areas
     return np.asarray(candidates[against <= overhang * areas.sum()])
@@ -353,6 +365,12 @@ def _surface_key(graph: FaceGraph, face: int) -> tuple[float, ...]:
 def _across(graph: FaceGraph, core: list[int], openings: list[Floats]) -> Floats:
     """The opening that faces the feature's largest plane, its floor."""
     planes = [f for f in core if graph.kind[f] == Surface.PLANE]
-    areas = [sum(float(graph.faces.area[f]) for f in planes if graph.faces.axis[f] @ d > 0.99) for d in openings]
-    best = max(range(len(openings)), key=lambda i: (round(areas[i], 6), _rounded(openings[i])))
-    return openings[best]
+    areas = [sum(float(graph.faces.area[f]) for f in planes if graph.faces.axis[f] @ d > FLOOR) for d in openings]
+    largest = [d for d, area in zip(openings, areas, strict=True) if area >= max(areas) * (1 - SAME_AREA)]
+    return max(largest, key=lambda d: (round(_outward(graph, core, d), 4), _rounded(d)))
+
+
+def _outward(graph: FaceGraph, core: list[int], direction: Floats) -> float:
+    """How far out of the middle of the part a feature lies along `direction`, relative to the part's diagonal."""
+    middles = [sum(graph.extent([f], direction)) / 2 for f in core]
+    return float(np.mean(middles) - graph.part.centre_of_mass @ direction) / graph.part.diagonal

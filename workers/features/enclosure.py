@@ -10,6 +10,7 @@ DIRECTIONS = 32  # about the axis
 SAMPLES = 64  # of the feature's walls
 LIFT = 1e-3  # of the part's diagonal: how far from the wall the looks around start, at most
 LEVEL = 0.9  # cosine: a floor, which looks up and says nothing either
+PARALLEL = 0.9999  # cosine: normals of one flat wall, or of its opposite
 GRAZING = 0.1  # cosine: a look along the wall itself says nothing
 
 
@@ -23,7 +24,7 @@ def openness(graph: FaceGraph, members: list[int], direction: Floats) -> float:
         return 1.0
     mesh = graph.part.mesh
     start = mesh.centroids[triangles] + mesh.normals[triangles] * _lift(graph, triangles)[:, None]
-    around = _directions_square_to(direction)
+    around = _directions_around(direction, mesh.normals[triangles], mesh.areas[triangles])
     facing = mesh.normals[triangles] @ around.T > GRAZING
     which, along = np.nonzero(facing)
     hit, _ = graph.rays.first_hit(start[which], around[along])
@@ -48,8 +49,10 @@ def _lift(graph: FaceGraph, triangles: Ints) -> Floats:
     return np.asarray(np.minimum(LIFT * graph.part.diagonal, 0.1 * shortest))
 
 
-def _directions_square_to(axis: Floats) -> Floats:
-    """(DIRECTIONS, 3) unit vectors, evenly around `axis`."""
-    angle = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
-    across, other = square_to(axis).T
-    return np.outer(np.cos(angle), across) + np.outer(np.sin(angle), other)
+def _directions_around(axis: Floats, normals: Floats, areas: Floats) -> Floats:
+    """(DIRECTIONS, 3) unit vectors, evenly around `axis` from the normal of most of the walls' area on."""
+    frame = square_to(axis)
+    flat = normals @ frame
+    facing = flat[int(np.round((np.abs(normals @ normals.T) > PARALLEL) @ areas / areas.sum(), 6).argmax())]
+    angle = np.arctan2(facing[1], facing[0]) + 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
+    return np.column_stack([np.cos(angle), np.sin(angle)]) @ frame.T

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from workers.cad.elementary import cross
 from workers.cad.part import Faces, Floats, Surface
 
 SQUARE = 1e-6  # cosine
@@ -18,7 +19,9 @@ def surface_extremes(faces: Faces, face: int, direction: Floats) -> tuple[float,
     if kind == _SPHERE or (kind == _CYLINDER and abs(along) < SQUARE):
         reach = float(faces.radius[face])
     elif kind == _TORUS:
-        reach = float(faces.radius[face] * np.sqrt(max(0.0, 1 - along**2)) + faces.minor_radius[face])
+        # A cosine near 1 cannot tell how far the axis is off.
+        tilt = float(np.linalg.norm(cross(faces.axis[face], direction)))
+        reach = float(faces.radius[face]) * tilt + float(faces.minor_radius[face])
     else:
         return None
     return middle - reach, middle + reach

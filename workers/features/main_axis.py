@@ -4,11 +4,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from workers.cad.part import Floats, Surface
+from workers.cad.part import Floats, Ints, Surface
 from workers.features.feature import Feature
 from workers.features.graph import FaceGraph
 
 SAME = 0.9999  # cosine: about a degree
+EQUAL = 1 - 1e-10  # cosine
+SAME_AREA = 1e-4  # relative
 OPENED = ("closed_pocket", "open_pocket", "through_pocket", "slot")
 DEPRESSION_WEIGHT = 2.0  # a pocket fixes how the part is clamped; a flat face may be cut from its side as well
 
@@ -25,8 +27,16 @@ def main_axis(graph: FaceGraph, features: Iterable[Feature]) -> Floats:
     weights = np.array([*faces.area[flat], *(DEPRESSION_WEIGHT * faces.area[f.faces].sum() for f in opened)])
     if not len(directions):
         return np.array([0.0, 0.0, 1.0])
-    unique, inverse = np.unique(np.round(directions, 6), axis=0, return_inverse=True)
-    weight = np.bincount(inverse.ravel(), weights=weights)
-    along = np.abs(unique @ unique.T) > SAME
-    total = np.round(along @ weight, 6)
-    return np.asarray(unique[int(total.argmax())])
+    _, first, inverse = np.unique(np.round(directions, 6), axis=0, return_index=True, return_inverse=True)
+    weight, unique = np.bincount(inverse.ravel(), weights=weights), directions[first]
+    cosine = np.abs(unique @ unique.T)
+    heaviest = _largest((cosine > SAME) @ weight)
+    heaviest = heaviest[_largest((cosine[heaviest] > EQUAL) @ weight)]
+    # Of several: a cube with one pocket in each of two sides, say.
+    thickness = np.ptp(graph.part.mesh.vertices @ unique[heaviest].T, axis=0)
+    return np.asarray(unique[heaviest[_largest(-thickness)[0]]])
+
+
+def _largest(values: Floats) -> Ints:
+    """The places of the largest of `values`, and of those that are as large but for the mesh's error."""
+    return np.flatnonzero(values >= values.max() - SAME_AREA * np.abs(values).max())

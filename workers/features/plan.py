@@ -9,13 +9,16 @@ from workers.cad.part import Floats
 from workers.features.graph import FaceGraph
 
 FULL_CIRCLE = 2 * np.pi
+SAME_AREA = 1e-6  # relative
+STEPS = 90  # of a quarter turn, and of what is left of it each time that one looks closer
+CLOSER = 3  # times: then an angle is off by less than a millionth of a degree
 
 
 def plan_size(graph: FaceGraph, members: list[int], direction: Floats) -> tuple[float, float]:
     """(length, width) in mm of the rectangle of least area around `members`, seen along a unit `direction`.
 
-    Tried along every straight edge of the outline, where the least rectangle of a polygon lies; without
-    any, in steps of one degree. Arcs count with their exact extremes.
+    Tried along every straight edge of the outline, where the least rectangle of a polygon lies; without any,
+    all around. Arcs count with their exact extremes.
     """
     frame = square_to(direction)
     edges = sorted({edge for face in members for edge in graph.part.edges_of_face[face]})
@@ -26,10 +29,12 @@ def plan_size(graph: FaceGraph, members: list[int], direction: Floats) -> tuple[
     )
     plan = points @ frame
     arcs = _arcs(graph, edges, direction, frame)
-    angles = np.array(_angles(graph, edges, frame))
-    sides = zip(_extents(plan, arcs, angles).tolist(), _extents(plan, arcs, angles + np.pi / 2).tolist(), strict=True)
-    length, width = min(sides, key=lambda s: (round(s[0] * s[1], 6), round(max(s), 6)))
-    return max(length, width), min(length, width)
+    angles = _angles(graph, edges, frame)
+    sides = _sides(plan, arcs, angles) if len(angles) else _least_all_around(plan, arcs)
+    area = sides.prod(axis=1)
+    # Of equals the one that is least long: a square.
+    length, width = min(np.sort(sides[area <= area.min() * (1 + SAME_AREA)])[:, ::-1].tolist())
+    return length, width
 
 
 def square_to(direction: Floats) -> Floats:
@@ -40,16 +45,6 @@ def square_to(direction: Floats) -> Floats:
     return np.column_stack([across, cross(direction, across)])
 
 
-def _angles(graph: FaceGraph, edges: list[int], frame: Floats) -> list[float]:
-    """Directions to try, in radians within a quarter turn."""
-    straight = [e for e in edges if graph.is_line[e]]
-    flat = graph.edges.tangent[straight] @ frame if straight else np.zeros((0, 2))
-    flat = flat[np.linalg.norm(flat, axis=1) > 0.5]
-    if not len(flat):
-        return list(np.radians(np.arange(0.0, 90.0)))
-    return sorted(set(np.round(np.arctan2(flat[:, 1], flat[:, 0]) % (np.pi / 2), 9).tolist()))
-
-
 @dataclass(frozen=True)
 class _Arcs:
     """Circular edges that are seen as arcs."""
@@ -58,6 +53,32 @@ class _Arcs:
     radius: Floats  # (k,) mm
     first: Floats  # (k,) the angle that each starts at
     span: Floats  # (k,)
+
+
+def _sides(plan: Floats, arcs: _Arcs, angles: Floats) -> Floats:
+    """(k, 2) mm of the rectangle at each of the `angles`."""
+    return np.column_stack([_extents(plan, arcs, angles), _extents(plan, arcs, angles + np.pi / 2)])
+
+
+def _least_all_around(plan: Floats, arcs: _Arcs) -> Floats:
+    """(k, 2) mm of the rectangles whose area any turn makes larger."""
+    step = np.pi / 2 / STEPS
+    middles: Floats = step * np.arange(STEPS, dtype=np.float64)
+    area = _sides(plan, arcs, middles).prod(axis=1)
+    middles = middles[(area <= np.roll(area, 1)) & (area <= np.roll(area, -1))]
+    for _ in range(CLOSER):
+        around = middles[:, None] + step * np.linspace(-1, 1, STEPS + 1)
+        area = _sides(plan, arcs, around.ravel()).prod(axis=1).reshape(around.shape)
+        middles, step = around[np.arange(len(around)), area.argmin(axis=1)], step * 2 / STEPS
+    return _sides(plan, arcs, middles)
+
+
+def _angles(graph: FaceGraph, edges: list[int], frame: Floats) -> Floats:
+    """(k,) directions of the straight edges, in radians within a quarter turn."""
+    straight = [e for e in edges if graph.is_line[e]]
+    flat = graph.edges.tangent[straight] @ frame if straight else np.zeros((0, 2))
+    flat = flat[np.linalg.norm(flat, axis=1) > 0.5]
+    return np.unique(np.round(np.arctan2(flat[:, 1], flat[:, 0]) % (np.pi / 2), 9))
 
 
 def _arcs(graph: FaceGraph, edges: list[int], direction: Floats, frame: Floats) -> _Arcs:

@@ -82,7 +82,11 @@ def _attach_fillets(graph: FaceGraph, fillets: list[Feature], depressions: list[
             fillet.parent = home[min(votes, key=lambda face: (-votes[face], face))]
         fillet.between = sorted({f for f in beside if f not in concave})
         upright = _upright(fillet.parent, axis)
-        floor = next((f for f in fillet.between if _is_floor(graph, f, upright)), None)
+        floor = max(
+            (f for f in fillet.between if _is_floor(graph, f, upright)),
+            key=lambda f: round(abs(float(graph.faces.axis[f] @ upright)), 6),
+            default=None,
+        )
         if floor is not None:
             fillet.type, fillet.direction = "floor_fillet", graph.faces.axis[floor]
 

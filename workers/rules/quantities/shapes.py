@@ -45,7 +45,8 @@ def _joints(subject: Subject) -> list[tuple[int, int]]:
     for fillet in subject.of_type("floor_fillet"):
         normal: Floats = np.zeros(3) if fillet.direction is None else fillet.direction
         level = [f for f in fillet.between if faces.kind[f] == Surface.PLANE and faces.axis[f] @ normal > SQUARE]
-        joints += [(level[0], f) for f in fillet.between if level and f not in level]
+        floor = max(level, key=lambda f: round(float(faces.axis[f] @ normal), 6), default=None)
+        joints += [(floor, f) for f in fillet.between if floor is not None and f not in level]
     for one, two in part.edges.faces[part.edges.bend == Bend.CONCAVE].tolist():
         joints += [(a, b) for a, b in ((one, two), (two, one)) if a in floors and b not in floors]
     return joints
