@@ -20,12 +20,14 @@ from workers.fixes.depressions import (
     filled_up,
     foot_edges,
     is_upright,
+    known_again,
     raised,
     rounded_in_turn,
     without_in_turn,
 )
 from workers.fixes.details import without_small
 from workers.fixes.registry import NoEditError, one_after_the_other, recipe
+from workers.fixes.rim import ends_in_rim, with_filled_corner_and_rim
 from workers.fixes.situation import JsonObject, Situation, direction_of
 from workers.fixes.wedge import with_filled_corner
 
@@ -66,6 +68,8 @@ def corner_radius(situation: Situation, finding: JsonObject) -> Iterator[Candida
             if not _leaves_others(situation, home, alike, radius):
                 yield from _with_own_or_stock_foot(situation, alike, home, radius)
         yield from _a_little_shallower(situation, alike, home, largest, factor)
+    if _end_in_rims(situation, alike) and not _leaves_others(situation, home, alike, largest):
+        yield _filled_up_with_rims(situation, alike, home, largest + PAST_THE_LIMIT_MM)
     yield from one_after_the_other(_shallower(situation, alike, home, factor), without_small(situation, home))
 
 
@@ -163,6 +167,35 @@ def _filled_up_to(situation: Situation, corner: JsonObject, home: JsonObject | N
         words=f"fill the corner up, from R{rounder.figures['radius_from']:.2f} mm to R{radius:.2f} mm",
         make=make,
     )
+
+
+def _filled_up_with_rims(
+    situation: Situation, corners: list[JsonObject], home: JsonObject | None, radius: float
+) -> Candidate:
+    """The corners filled up one after the other, each with the rounded rim that it ends in."""
+    body = situation.body
+    rounder = _rounder(situation, corners, home, radius)
+    rounds = [face for corner in corners for face in _own_faces(situation, corner)]
+
+    def make(start: Body) -> Body:
+        for face in rounds:
+            (now,) = known_again(start, body, face)
+            start = with_filled_corner_and_rim(start, now, radius)
+        return start
+
+    return replace(
+        rounder,
+        words=f"{rounder.words}, filled up with the rounded rims in which they end",
+        make=make,
+        region=Box(*body.box_of_faces(rounds)).grown(2.5 * radius),
+        volume_change=None,
+    )
+
+
+def _end_in_rims(situation: Situation, corners: list[JsonObject]) -> bool:
+    rounds = [_own_faces(situation, corner) for corner in corners if _is_round(corner)]
+    alone = len(rounds) == len(corners) and all(len(faces) == 1 for faces in rounds)
+    return alone and all(ends_in_rim(situation.body, faces[0]) for faces in rounds)
 
 
 def _region(body: Body, corners: list[JsonObject], home: JsonObject | None, radius: float) -> Box:

@@ -88,13 +88,13 @@ def without_in_turn(body: Body, feet: list[int], corners: list[int]) -> Body:
     bare = without_faces(body, feet) if feet else body
     try:
         for corner in corners:
-            bare = without_faces(bare, _known_again(bare, body, corner))
+            bare = without_faces(bare, known_again(bare, body, corner))
     except EditError:
         return without_faces(body, sorted({*feet, *corners}))
     return bare
 
 
-def _known_again(body: Body, before: Body, face: int) -> list[int]:
+def known_again(body: Body, before: Body, face: int) -> list[int]:
     """The faces of `body` on the surface of a face of `before`, at its place."""
     low, high = before.box_of_faces([face])
     found = np.flatnonzero(same_surface(body, before, face)).tolist()

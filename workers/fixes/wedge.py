@@ -31,8 +31,8 @@ def with_filled_corner(body: Body, fillet: int, radius: float) -> Body:
         raise EditError("the corner is not between two walls that are flat or round on their outside")
     plane = plane_across(axis)
     old = plane @ faces.origin[fillet]
-    middle = _middle(body, walls, plane, old, radius)
-    ends = [_touched(body, wall, plane, middle) for wall in walls]
+    middle = circle_between(body, walls, plane, old, radius)
+    ends = [touched(body, wall, plane, middle) for wall in walls]
     into = [end + (end - middle) * INTO for end in ends]
     # Past where the walls would meet: as if they were flat, since round ones meet before that.
     half = np.radians(faces.u_span[fillet]) / 2
@@ -61,7 +61,7 @@ def _gap(body: Body, wall: int, plane: Floats, at: Floats) -> tuple[float, Float
     return far - float(faces.radius[wall]), (at - origin) / far
 
 
-def _middle(body: Body, walls: list[int], plane: Floats, start: Floats, radius: float) -> Floats:
+def circle_between(body: Body, walls: list[int], plane: Floats, start: Floats, radius: float) -> Floats:
     """(2,) the place that is `radius` mm from both walls, nearest to `start`, by Newton's method."""
     at = start
     for _ in range(STEPS):
@@ -73,7 +73,7 @@ def _middle(body: Body, walls: list[int], plane: Floats, start: Floats, radius: 
     raise EditError(f"no circle of R{radius:.3f} mm touches both walls")
 
 
-def _touched(body: Body, wall: int, plane: Floats, middle: Floats) -> Floats:
+def touched(body: Body, wall: int, plane: Floats, middle: Floats) -> Floats:
     """(2,) where a circle about `middle` touches a wall."""
     gap, normal = _gap(body, wall, plane, middle)
     return middle - gap * normal

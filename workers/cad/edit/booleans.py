@@ -63,7 +63,11 @@ def _seamless(before: Body, shape: Any, low: Floats, high: Floats) -> Body:  # n
 
 def _known(before: Body, after: Body) -> np.ndarray:
     """(m,) whether each edge of `after` divided flush faces of `before`."""
-    known = {_signature(before, number) for number in np.flatnonzero(before.edges.bend == Bend.SMOOTH).tolist()}
+    left, right = before.edges.faces.T
+    alike = (before.faces.kind[left] == before.faces.kind[right]) & (
+        np.abs(before.faces.radius[left] - before.faces.radius[right]) < FUZZY_MM
+    )
+    known = {_signature(before, edge) for edge in np.flatnonzero((before.edges.bend == Bend.SMOOTH) & alike).tolist()}
     return np.array([_signature(after, number) in known for number in range(len(after.edges))], dtype=bool)
 
 
