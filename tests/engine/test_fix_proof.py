@@ -177,6 +177,19 @@ def test_what_has_no_bounded_edit_says_why(tmp_path: Path) -> None:
     assert outcome.reason
 
 
+def test_what_ran_out_of_time_says_what_was_tried(tmp_path: Path) -> None:
+    def never(_body: Body) -> Body:
+        raise EditError("it does not fit")
+
+    edits = [Candidate(name, {}, never, REGION, EITHER) for name in ("one", "two", "three")]
+    situation = Situation(body(PART), {"findings": [], "features": []})
+    with mock.patch.dict(RECIPES, {"x": lambda *_: iter(edits)}), mock.patch("workers.fixes.proof.PATIENCE_SECONDS", 0):
+        outcome = try_fix(situation, {"id": "x", "rule": "x"}, tmp_path / "o.step", lambda _step: {})
+    assert [attempt.words for attempt in outcome.attempts] == ["one", "two"]
+    assert outcome.outcome == REFUSED
+    assert "not tried" in outcome.reason
+
+
 # Findings before and after.
 
 

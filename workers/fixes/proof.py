@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ CLEARED, REFUSED, NO_EDIT = "cleared", "refused", "no_edit"
 # A volume that a formula knows, against one integrated over exact faces.
 VOLUME_WITHIN = 1e-4
 LEAST_CHANGE_MM3 = 1e-9
+# Below the deadline that a sandbox child has by default (60 s), so that what was tried is told.
+PATIENCE_SECONDS = 45.0
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +75,9 @@ def try_fix(
     """Try the bounded edits of a finding, the least first, until one is proven; only then is a file at `output`.
 
     `review_again` reviews a STEP file with the configuration of the first review. With `together`, edits that are for
-    further findings as well (all corners of a pocket) go first.
+    further findings as well (all corners of a pocket) go first. After PATIENCE_SECONDS no further edit is begun.
     """
+    started = time.monotonic()
     recipe = RECIPES.get(finding["rule"])
     names = finding["id"], finding["rule"]
     if recipe is None:
@@ -83,6 +87,9 @@ def try_fix(
     half = output.with_name(f".half-{output.name}")
     try:
         for candidate in _candidates(recipe(situation, finding), together):
+            if attempts and time.monotonic() - started >= PATIENCE_SECONDS:
+                attempts.append(Attempt(candidate.words, f"not tried, as {PATIENCE_SECONDS:g} s had gone by"))
+                break
             try:
                 proven = _proven(situation, finding, candidate, half, review_again)
             except (EditError, PartError) as error:
