@@ -15,7 +15,6 @@ from workers.fixes.surfaces import same_surface
 
 FILLETS = ("floor_fillet", "concave_fillet")
 SAME_RADIUS_MM = 0.01  # a free-form fillet is only measured
-ENDLESS = "it is a part of a fillet that runs on around a free-form bend, and does not come off alone"
 
 
 def blend_of(situation: Situation, faces: list[int]) -> list[int]:
@@ -38,19 +37,6 @@ def is_around_bends(situation: Situation, blend: list[int]) -> bool:
     """Whether a blend has free-form bends between fillets along straight edges."""
     kinds = situation.body.faces.kind[blend]
     return bool(np.any(kinds == Surface.FREEFORM) and np.any(kinds == Surface.CYLINDER))
-
-
-def check_comes_off(body: Body, faces: list[int]) -> None:
-    """Raises EditError if a fillet runs smoothly on into a free-form one that is to stay.
-
-    The kernel would have to extend that: it needs minutes, and fails.
-    """
-    taken = set(faces)
-    for face in faces:
-        for edge, other in body.neighbours(face):
-            runs_on = body.edges.bend[edge] == Bend.SMOOTH and other not in taken
-            if runs_on and body.faces.kind[other] == Surface.FREEFORM:
-                raise EditError(ENDLESS)
 
 
 def with_other_radius(situation: Situation, faces: list[int], now: float, radius: float) -> Iterator[Candidate]:

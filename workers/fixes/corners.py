@@ -10,7 +10,6 @@ from workers.cad.edit.blends import rounded
 from workers.cad.edit.body import SAME_MM, Body
 from workers.cad.edit.errors import EditError
 from workers.cad.part import Floats, Surface
-from workers.fixes.blend import check_comes_off
 from workers.fixes.candidate import ADDS, EITHER, Box, Candidate
 from workers.fixes.depressions import (
     common_radius,
@@ -251,7 +250,6 @@ def _with_corners(
     feet = _feet(situation, start, home, rounds, sharp)
     if not rounds and not feet:
         return rounded(start, sharp, radius)
-    check_comes_off(start, [*rounds, *feet])
     bare = without_in_turn(start, feet, rounds)
     directions = [_direction(situation, corner, home) for corner in corners]
     box = Box(*start.box_of_faces([*rounds, *feet])).grown(2 * radius)

@@ -21,6 +21,7 @@ UPRIGHT = 0.996
 SAME_RADIUS_MM = 0.01
 SQUARE_TO = 1e-6
 ALONG = 0.9999
+ENDLESS = "it is a part of a fillet that runs on around a free-form bend, and does not come off alone"
 
 
 def box_of_faces(body: Body, faces: list[int]) -> Box:
@@ -80,11 +81,25 @@ def is_upright(body: Body, edge: int, direction: Floats) -> bool:
     return bool(edges.kind[edge] == Curve.LINE and abs(float(edges.tangent[edge] @ direction)) > UPRIGHT)
 
 
+def check_comes_off(body: Body, faces: list[int]) -> None:
+    """Raises EditError if a fillet runs smoothly on into a free-form one that is to stay.
+
+    The kernel would have to extend that: it needs minutes, and fails.
+    """
+    taken = set(faces)
+    for face in faces:
+        for edge, other in body.neighbours(face):
+            runs_on = body.edges.bend[edge] == Bend.SMOOTH and other not in taken
+            if runs_on and body.faces.kind[other] == Surface.FREEFORM:
+                raise EditError(ENDLESS)
+
+
 def without_in_turn(body: Body, feet: list[int], corners: list[int]) -> Body:
     """`body` without the fillets of a pocket: those at its foot at once, then its corners one by one.
 
     All at once, the kernel may redraw free-form faces far off. Where a corner does not come off alone, all do at once.
     """
+    check_comes_off(body, [*feet, *corners])
     bare = without_faces(body, feet) if feet else body
     try:
         for corner in corners:
@@ -110,6 +125,7 @@ def refilleted(body: Body, faces: list[int], box: Box, radius_of: Callable[[Body
 
     Upright edges first, so that those of the foot run on around the corners.
     """
+    check_comes_off(body, faces)
     bare = without_faces(body, faces)
     edges = edges_under(body, bare, faces, box)
     radii = {edge: radius for edge in edges if (radius := radius_of(bare, edge)) is not None}

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from workers.cad.edit.body import Body
 from workers.cad.part import Bend
-from workers.fixes.blend import check_comes_off, with_other_radius
+from workers.fixes.blend import with_other_radius
 from workers.fixes.candidate import ADDS, EITHER, REMOVES, Box, Candidate
 from workers.fixes.depressions import refilleted
 from workers.fixes.registry import NoEditError, recipe
@@ -93,14 +92,10 @@ def _with_radius(situation: Situation, faces: list[int], now: float, radius: flo
     body = situation.body
     box = Box(*body.box_of_faces(faces)).grown(1.5 * max(now, radius))
 
-    def make(start: Body) -> Body:
-        check_comes_off(start, faces)
-        return refilleted(start, faces, box, lambda _body, _edge: radius)
-
     return Candidate(
         words=f"change the fillet at the floor from R{now:.3f} mm to R{radius:.3f} mm ({len(faces)} faces)",
         figures={"radius_from": now, "radius_to": radius, "faces": float(len(faces))},
-        make=make,
+        make=lambda start: refilleted(start, faces, box, lambda _body, _edge: radius),
         region=box,
         sense=EITHER if now == radius else ADDS if radius > now else REMOVES,
     )
@@ -124,14 +119,10 @@ def mixed_corners(situation: Situation, finding: JsonObject) -> Iterator[Candida
 def _alike(situation: Situation, faces: list[int], radii: list[float], radius: float) -> Candidate:
     box = Box(*situation.body.box_of_faces(faces)).grown(1.5 * radii[-1])
 
-    def make(start: Body) -> Body:
-        check_comes_off(start, faces)
-        return refilleted(start, faces, box, lambda _body, _edge: radius)
-
     return Candidate(
         words=f"give the corners of the pocket one radius, R{radius:.3f} mm",
         figures={"radius_to": radius, "faces": float(len(faces))},
-        make=make,
+        make=lambda start: refilleted(start, faces, box, lambda _body, _edge: radius),
         region=box,
         sense=EITHER,
     )
