@@ -9,8 +9,8 @@ from workers.cad.edit.body import Body, body_of
 from workers.cad.edit.errors import EditError
 from workers.cad.edit.soundness import unsound
 from workers.cad.part import Bend, Surface
-from workers.fixes.blend import with_other_radius
-from workers.fixes.depressions import check_comes_off
+from workers.fixes.milling.blend import with_other_radius
+from workers.fixes.milling.depressions import check_comes_off
 from workers.fixes.situation import Situation
 
 NOW, OTHER = 3.0, 2.0

@@ -13,9 +13,9 @@ from workers.cad.edit.section import section_lines
 from workers.cad.edit.soundness import unsound
 from workers.cad.part import Surface
 from workers.fixes.candidate import Box
-from workers.fixes.depressions import filled_up
-from workers.fixes.outline import upright_walls, wider_outline
-from workers.fixes.widening import Pocket, least_widenings
+from workers.fixes.milling.depressions import filled_up
+from workers.fixes.milling.outline import upright_walls, wider_outline
+from workers.fixes.milling.widening import Pocket, least_widenings
 
 UP = np.array([0.0, 0.0, 1.0])
 ACROSS, HEIGHT = 20.0, 8.0

@@ -23,7 +23,7 @@ from workers.cad.part import Surface
 from workers.fixes.candidate import ADDS, EITHER, REMOVES, Box, Candidate
 from workers.fixes.comparison import compare
 from workers.fixes.elsewhere import changed_elsewhere, face_boxes
-from workers.fixes.outline import upright_walls
+from workers.fixes.milling.outline import upright_walls
 from workers.fixes.proof import CLEARED, NO_EDIT, REFUSED, Outcome, try_fix
 from workers.fixes.registry import RECIPES, NoEditError, one_after_the_other
 from workers.fixes.situation import JsonObject, Situation

@@ -9,7 +9,7 @@ from workers.cad.edit.body import Body, body_of
 from workers.cad.edit.errors import EditError
 from workers.cad.edit.soundness import unsound
 from workers.cad.part import Surface
-from workers.fixes.rim import ends_in_rim, with_filled_corner_and_rim
+from workers.fixes.milling.rim import ends_in_rim, with_filled_corner_and_rim
 
 RIM, TIGHT, LARGE = 2.0, 3.0, 7.0
 

@@ -9,7 +9,7 @@ from workers.cad.edit.body import Body, body_of
 from workers.cad.edit.errors import EditError
 from workers.cad.edit.soundness import unsound
 from workers.cad.part import Bend, Surface
-from workers.fixes.wedge import with_filled_corner
+from workers.fixes.milling.wedge import with_filled_corner
 
 HEIGHT = 10.0
 FOOT = block(40.0, 10.0, HEIGHT)

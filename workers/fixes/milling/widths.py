@@ -10,12 +10,12 @@ from workers.cad.edit.booleans import cut
 from workers.cad.edit.tools import polygon_prism, prism_of
 from workers.cad.part import Floats, Surface
 from workers.fixes.candidate import REMOVES, Box, Candidate
-from workers.fixes.details import without_small
-from workers.fixes.outline import upright_walls, wider_outline
+from workers.fixes.milling.details import without_small
+from workers.fixes.milling.outline import upright_walls, wider_outline
+from workers.fixes.milling.round_instead import round_instead
+from workers.fixes.milling.widening import Pocket, least_widenings, room_left
 from workers.fixes.registry import NoEditError, one_after_the_other, recipe
-from workers.fixes.round_instead import round_instead
 from workers.fixes.situation import JsonObject, Situation, direction_of
-from workers.fixes.widening import Pocket, least_widenings, room_left
 
 PAST_THE_LIMIT_MM = 1e-3
 OPPOSITE = -0.9999

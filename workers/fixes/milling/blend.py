@@ -9,7 +9,7 @@ from workers.cad.edit.body import SAME_MM, Body
 from workers.cad.edit.errors import EditError
 from workers.cad.part import Bend, Surface
 from workers.fixes.candidate import ADDS, REMOVES, Box, Candidate
-from workers.fixes.depressions import edges_under
+from workers.fixes.milling.depressions import edges_under
 from workers.fixes.situation import PATCHES, Situation
 from workers.fixes.surfaces import same_surface
 

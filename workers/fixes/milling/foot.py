@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from workers.cad.part import Bend
-from workers.fixes.blend import with_other_radius
 from workers.fixes.candidate import ADDS, EITHER, REMOVES, Box, Candidate
-from workers.fixes.depressions import refilleted
+from workers.fixes.milling.blend import with_other_radius
+from workers.fixes.milling.depressions import refilleted
 from workers.fixes.registry import NoEditError, recipe
 from workers.fixes.situation import JsonObject, Situation
 

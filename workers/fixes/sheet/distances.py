@@ -9,7 +9,7 @@ from workers.cad.edit.booleans import cut, joined
 from workers.cad.edit.tools import turned
 from workers.cad.part import Bend, Curve, Floats, Surface
 from workers.fixes.candidate import EITHER, Box, Candidate
-from workers.fixes.holes import Bore, bore_of
+from workers.fixes.milling.holes import Bore, bore_of
 from workers.fixes.registry import NoEditError, recipe
 from workers.fixes.situation import JsonObject, Situation
 

@@ -10,7 +10,7 @@ from workers.cad.edit.tools import polygon_prism, turned
 from workers.cad.part import Floats, Surface
 from workers.fixes.candidate import REMOVES, Box, Candidate
 from workers.fixes.facing import PAST_THE_LIMIT_MM, pairs_of, widened
-from workers.fixes.holes import other_diameter
+from workers.fixes.milling.holes import other_diameter
 from workers.fixes.registry import recipe
 from workers.fixes.situation import JsonObject, Situation
 

@@ -10,7 +10,7 @@ from workers.cad.edit.tools import prism_of
 from workers.cad.part import Floats, Surface
 from workers.fixes.candidate import ADDS, Box, Candidate
 from workers.fixes.registry import NoEditError, recipe
-from workers.fixes.sheet_bends import thickness_of
+from workers.fixes.sheet.bends import thickness_of
 from workers.fixes.situation import JsonObject, Situation
 
 PAST_THE_LIMIT_MM = 1e-3

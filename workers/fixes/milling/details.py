@@ -6,7 +6,7 @@ from workers.cad.edit.blends import without_faces
 from workers.cad.edit.body import Body
 from workers.cad.edit.errors import EditError
 from workers.fixes.candidate import ADDS, Box, Candidate
-from workers.fixes.depressions import raised
+from workers.fixes.milling.depressions import raised
 from workers.fixes.registry import NoEditError, recipe
 from workers.fixes.situation import JsonObject, Situation, direction_of
 

@@ -13,7 +13,7 @@ from workers.cad.edit.rooms import room_on
 from workers.cad.edit.tools import polygon_prism, prism_of
 from workers.cad.part import Bend, Curve, Floats, Surface
 from workers.fixes.candidate import Box
-from workers.fixes.outline import plane_across
+from workers.fixes.milling.outline import plane_across
 from workers.fixes.surfaces import same_surface
 
 UPRIGHT = 0.996

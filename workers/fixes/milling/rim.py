@@ -11,8 +11,8 @@ from workers.cad.edit.errors import EditError
 from workers.cad.edit.tools import polygon_prism, turned
 from workers.cad.part import Bend, Floats, Surface
 from workers.cad.solids import find_solids
-from workers.fixes.outline import plane_across
-from workers.fixes.wedge import circle_between, touched
+from workers.fixes.milling.outline import plane_across
+from workers.fixes.milling.wedge import circle_between, touched
 
 PARALLEL = 1 - 1e-9
 SAME_MM = 1e-3

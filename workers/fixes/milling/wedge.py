@@ -7,7 +7,7 @@ from workers.cad.edit.booleans import combined, joined
 from workers.cad.edit.errors import EditError
 from workers.cad.edit.tools import polygon_prism, turned
 from workers.cad.part import Bend, Floats, Surface
-from workers.fixes.outline import plane_across
+from workers.fixes.milling.outline import plane_across
 
 PARALLEL = 1 - 1e-9
 # How far the wedge reaches into the material, of the new radius, and the cylinder past its ends, mm.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from workers.fixes.candidate import ADDS, Box, Candidate
-from workers.fixes.depressions import raised
+from workers.fixes.milling.depressions import raised
 from workers.fixes.registry import NoEditError, recipe
 from workers.fixes.situation import JsonObject, Situation, direction_of
 

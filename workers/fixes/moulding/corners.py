@@ -9,7 +9,7 @@ from workers.cad.edit.blends import rounded
 from workers.cad.edit.body import Body
 from workers.cad.part import Bend
 from workers.fixes.candidate import ADDS, EITHER, Box, Candidate
-from workers.fixes.depressions import edges_near, refilleted
+from workers.fixes.milling.depressions import edges_near, refilleted
 from workers.fixes.registry import NoEditError, recipe
 from workers.fixes.situation import PATCHES, JsonObject, Situation
 

@@ -10,9 +10,9 @@ from workers.cad.edit.booleans import cut
 from workers.cad.edit.tools import drill_point_length, turned
 from workers.cad.part import Floats
 from workers.fixes.candidate import REMOVES, Box, Candidate
-from workers.fixes.outline import plane_across, upright_walls, wider_outline
+from workers.fixes.milling.outline import plane_across, upright_walls, wider_outline
+from workers.fixes.milling.widening import Pocket, other_faces
 from workers.fixes.situation import JsonObject, Situation, direction_of
-from workers.fixes.widening import Pocket, other_faces
 
 # Where a hole's middle is tried: at these angles, and shares of the play in which the hole still covers the pocket.
 ANGLES = np.radians(np.arange(0, 360, 15))

@@ -12,7 +12,7 @@ from workers.cad.edit.within import volume_within
 from workers.cad.part import Bend, Curve, Floats
 from workers.fixes.candidate import REMOVES, Box, Candidate
 from workers.fixes.registry import NoEditError, recipe
-from workers.fixes.sheet_bends import PARALLEL, Tangent, around, box_tool, tangents_of
+from workers.fixes.sheet.bends import PARALLEL, Tangent, around, box_tool, tangents_of
 from workers.fixes.situation import JsonObject, Situation
 
 PAST_THE_LIMIT_MM = 1e-3

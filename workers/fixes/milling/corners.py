@@ -11,7 +11,7 @@ from workers.cad.edit.body import SAME_MM, Body
 from workers.cad.edit.errors import EditError
 from workers.cad.part import Floats, Surface
 from workers.fixes.candidate import ADDS, EITHER, Box, Candidate
-from workers.fixes.depressions import (
+from workers.fixes.milling.depressions import (
     common_radius,
     edges_near,
     edges_on_line,
@@ -24,11 +24,11 @@ from workers.fixes.depressions import (
     rounded_in_turn,
     without_in_turn,
 )
-from workers.fixes.details import without_small
+from workers.fixes.milling.details import without_small
+from workers.fixes.milling.rim import ends_in_rim, with_filled_corner_and_rim
+from workers.fixes.milling.wedge import with_filled_corner
 from workers.fixes.registry import NoEditError, one_after_the_other, recipe
-from workers.fixes.rim import ends_in_rim, with_filled_corner_and_rim
 from workers.fixes.situation import JsonObject, Situation, direction_of
-from workers.fixes.wedge import with_filled_corner
 
 RULE = "corner-radius"
 # A radius that leaves this share of the width flat between two corners.

@@ -7,7 +7,7 @@ from workers.cad.edit.body import Body
 from workers.cad.edit.errors import EditError
 from workers.cad.part import Bend
 from workers.fixes.candidate import EITHER, Box, Candidate
-from workers.fixes.depressions import new_edges
+from workers.fixes.milling.depressions import new_edges
 from workers.fixes.registry import recipe
 from workers.fixes.situation import JsonObject, Situation
 from workers.fixes.surfaces import same_surface

@@ -9,7 +9,7 @@ import shapely
 from workers.cad.edit.body import Body
 from workers.cad.edit.section import section_lines
 from workers.cad.part import Floats
-from workers.fixes.outline import LEAST_TURN, plane_across, wider_outline
+from workers.fixes.milling.outline import LEAST_TURN, plane_across, wider_outline
 
 # Each wall keeps this share of its length, so that none vanishes where its neighbours are moved.
 KEPT = 0.25

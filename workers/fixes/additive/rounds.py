@@ -8,7 +8,7 @@ from workers.cad.edit.booleans import joined
 from workers.cad.edit.tools import turned
 from workers.cad.part import Curve, Surface
 from workers.fixes.candidate import ADDS, Box, Candidate
-from workers.fixes.holes import other_diameter
+from workers.fixes.milling.holes import other_diameter
 from workers.fixes.registry import NoEditError, recipe
 from workers.fixes.situation import JsonObject, Situation
 

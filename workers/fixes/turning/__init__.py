@@ -1,0 +1,5 @@
+"""Edits for turned parts."""
+
+from workers.fixes.turning import corners, grooves, holes
+
+__all__ = ["corners", "grooves", "holes"]
