@@ -6,8 +6,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from rapiddraft import cli
 from tests.command_line.test_review import SAMPLE

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def plate() -> Solid:
     return block(100.0, 60.0, 20.0).cut(*holes, room).join(block(6.0, 6.0, 6.0, (47.0, 27.0, 12.0)))
 
 
-PARTS = {
+PARTS: dict[str, Callable[[], Solid]] = {
     "bracket": bracket,
     "plate": plate,
     "askew": lambda: plate().moved((7.0, -3.0, 11.0), (1.0, 2.0, 3.0), 37.0),

@@ -127,7 +127,7 @@ def test_one_that_has_not_ended_is_read_however_old(installation: Installation) 
 
 def test_when_the_clock_is_set_back_all_are_read(installation: Installation) -> None:
     looking = installation.reconciler
-    with mock.patch.object(reconciler.time, "time", lambda: real_time() + 3600):
+    with mock.patch("workers.reconciler.time.time", lambda: real_time() + 3600):
         looking.look()
     installation.ask("good")  # written an hour before that look, as it seems now
     with impatient():

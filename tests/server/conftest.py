@@ -20,6 +20,7 @@ from server.settings import Settings
 from server.stores.dfm_review_jobs import Job
 from tests.waiting import PATIENCE
 from workers import actors
+from workers.file_broker import FileBroker
 from workers.sandbox import Sandbox
 
 STEP = b"ISO-10303-21;\nHEADER;\nENDSEC;\nDATA;\nENDSEC;\nEND-ISO-10303-21;\n"
@@ -121,6 +122,12 @@ def sandbox() -> Iterator[Sandbox]:
     sandbox = Sandbox(())
     yield sandbox
     sandbox.close()
+
+
+def file_broker(services: Services) -> FileBroker:
+    """The queue of an application that began well."""
+    assert isinstance(services.broker, FileBroker)
+    return services.broker
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from server.services import Services
 from server.settings import Settings
 from server.stores.dfm_review_jobs import Job, JobState
 from tests.job_targets import done_by
-from tests.server.conftest import step, wait_until, working
+from tests.server.conftest import file_broker, step, wait_until, working
 from workers import actors, job_errors
 from workers.engine_digest import engine_digest
 from workers.sandbox import ChildFailed, ChildLost, Sandbox
@@ -108,8 +108,7 @@ def create(services: Services, model_id: str) -> Job:
 
 
 def settled(services: Services) -> bool:
-    assert services.broker is not None
-    counts = services.broker.storage.counts(["reviews", "reviews.DQ"])
+    counts = file_broker(services).storage.counts(["reviews", "reviews.DQ"])
     return counts.waiting == counts.delayed == counts.held == 0
 
 
@@ -181,7 +180,7 @@ def test_what_may_pass_is_tried_again(
         assert states == ["queued", *["running", "retrying"] * 3, "running", "dead"]
         assert done.attempts == job_errors.MAX_ATTEMPTS
         assert done.error is not None and done.error.code in ("worker_lost", "storage_error")
-        assert services.broker.dead_letters("reviews") == []
+        assert file_broker(services).dead_letters("reviews") == []
 
 
 @pytest.mark.usefixtures("worker")
@@ -219,7 +218,7 @@ def test_a_message_without_a_job_is_dropped(services: Services) -> None:
     message: Message[None] = services.broker.get_actor("run_review").message("01ARZ3NDEKTSV4RRFFQ69G5FAV", "r")
     services.broker.enqueue(message)
     wait_until(lambda: settled(services))
-    assert services.broker.dead_letters("reviews") == []
+    assert file_broker(services).dead_letters("reviews") == []
 
 
 def test_the_ids_are_on_the_jobs_log_lines(services: Services, client: TestClient) -> None:

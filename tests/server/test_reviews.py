@@ -17,7 +17,7 @@ from server.problems import MEDIA_TYPE
 from server.services import Services
 from server.settings import Settings
 from server.stores.dfm_review_jobs import Job, JobError, JobState
-from tests.server.conftest import STEP, wait_until
+from tests.server.conftest import STEP, file_broker, wait_until
 from workers.file_broker import QueueDiskFullError
 
 REVIEW = {"schema": "rapiddraft.review/1", "findings": [], "summary": {"verdict": "ok"}}
@@ -78,7 +78,7 @@ def test_respond_async(client: TestClient, model_id: str, services: Services) ->
     assert answer.headers["vary"] == "Prefer"
     assert client.get(answer.headers["location"]).json() == job
     assert job["state"] == "queued"
-    assert services.broker is not None and services.broker.storage.counts(["reviews"]).waiting == 1
+    assert file_broker(services).storage.counts(["reviews"]).waiting == 1
 
 
 def test_a_wait_that_is_over_becomes_202(client: TestClient, model_id: str) -> None:
@@ -130,8 +130,7 @@ def test_thirty_ask_at_once_and_share_one_job(
     assert {answer.status_code for answer in answered} == {200}
     assert len({answer.headers["content-location"] for answer in answered}) == 2
     assert sorted(answer.headers["job-shared"] for answer in answered) == ["false"] * 2 + ["true"] * 28
-    assert services.broker is not None
-    assert services.broker.message_ids("reviews") == {job.id for job in jobs}
+    assert file_broker(services).message_ids("reviews") == {job.id for job in jobs}
 
 
 def test_a_review_that_has_ended_is_not_joined(client: TestClient, model_id: str, services: Services) -> None:

@@ -46,7 +46,7 @@ class Load:
         self._over = threading.Event()
         self._serial = itertools.count()
         reviewed, followed = models[:REVIEWERS], models[-1]
-        asks = {
+        asks: dict[str, list[Callable[[httpx.Client], None]]] = {
             "read": [self._read] * READERS,
             "review": [partial(self._review, model=model) for model in reviewed],
             "upload": [self._upload],
