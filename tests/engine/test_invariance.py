@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,11 +26,16 @@ from tests.parts import (
     drafted_pocket,
     drill,
     in_pieces,
+    prism,
     shapes_of,
     torus,
 )
 from workers.cad.binding import module
+from workers.cad.part import Mesh
+from workers.facts.samples import spread_by_area
 from workers.review import review
+
+PART3 = Path(__file__).resolve().parents[3] / "shared" / "parts" / "milled" / "part3.stp"
 
 # The same examples on every run.
 SLOW = settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -199,3 +205,51 @@ def test_a_tube_is_as_thick_as_its_wall(wall: float, angle: float) -> None:
     outer, inner = cylinder(40.0, 60.0, (0.0, 0.0, 0.0)), cylinder(40.0 - 2 * wall, 80.0, (0.0, 0.0, -10.0))
     tube: Solid = outer.cut(inner).moved((1.0, 2.0, 3.0), (1.0, 1.0, 0.0), angle)
     assert reviewed(tube)["facts"]["wall_thickness"]["value"] == pytest.approx(wall, abs=1e-5)
+
+
+@cache
+def uneven() -> Solid:
+    """A pocket of two arcs of R30 and nothing straight, 68 x 60 x 10 mm, and a passage of 20 x 10 mm to a slope."""
+    outline = [(0.0, 0.0), (120.0, 0.0), (200.0, 30.0), (200.0, 40.0), (0.0, 40.0)]
+    wedge = prism(outline, 100.0).moved(axis=(1, 0, 0), degrees=90.0)
+    arcs = cylinder(60.0, 20.0, (56.0, -50.0, 30.0)).join(cylinder(60.0, 20.0, (64.0, -50.0, 30.0)))
+    return wedge.cut(arcs, block(20.0, 10.0, 80.0, (145.0, -55.0, -20.0)))
+
+
+def pockets(result: Review) -> list[tuple[float, float, float]]:
+    sizes = [f["size"] for f in result["features"] if f["type"].endswith("pocket")]
+    return sorted((round(s["length"], 4), round(s["width"], 4), round(s["depth"], 2)) for s in sizes)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 77.0])
+def test_an_outline_of_arcs_alone_is_as_large_whichever_way_it_lies(degrees: float) -> None:
+    assert (68.0, 60.0, 10.0) in pockets(reviewed(uneven().moved(axis=(1, 2, 3), degrees=degrees)))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_passage_to_a_slope_is_the_same_from_either_end(seed: int) -> None:
+    order = list(range(len(shapes_of(uneven().shape, "FACE"))))[:: 1 - 2 * seed]
+    found = pockets(reviewed(uneven().moved().renumbered(order)))
+    assert found == [(20.0, 10.0, 30.62), (68.0, 60.0, 10.0)]
+
+
+def test_samples_of_a_face_do_not_depend_on_its_number() -> None:
+    corners = np.array([[0, 0, 0], [9, 0, 0], [9, 5, 0], [0, 5, 0], [0, 0, 7], [0, 5, 7.5]], dtype=float)
+    triangles = np.array([[0, 1, 2], [0, 2, 3], [0, 4, 5], [0, 5, 3]])
+    mesh = Mesh(corners, triangles, np.array([0, 0, 1, 1]), 0.1)
+    other = Mesh(corners, np.roll(triangles[[3, 2, 1, 0]], 1, axis=1), np.array([0, 0, 1, 1]), 0.1)
+    one, two = (sorted(map(tuple, spread_by_area(m, 50).points.round(9).tolist())) for m in (mesh, other))
+    assert one == two
+
+
+@pytest.mark.corpus
+@pytest.mark.skipif(not PART3.is_file(), reason="the reference parts are not here (../shared/parts)")
+def test_a_reference_part_renumbered_is_the_same(tmp_path: Path) -> None:
+    reader = module("STEPControl").STEPControl_Reader()
+    reader.ReadFile(str(PART3))
+    reader.TransferRoots()
+    part = Solid(reader.OneShape())
+    order = list(range(len(shapes_of(part.shape, "FACE"))))
+    random.Random(5).shuffle(order)
+    found = review(part.renumbered(order).write_step(tmp_path / "part.step"), "part", "cnc_milling", "default")
+    assert substance(found) == substance(review(PART3, "part", "cnc_milling", "default"))

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial import KDTree
 
+from workers.cad.elementary import elementary_normals
 from workers.cad.part import Floats, Ints, Part
 from workers.facts.inner_edges import POINTS_ON_AN_EDGE, along_edges, inner_edges, meet
 from workers.facts.opposite import FACING_DEGREES, Through, exact_distances, mesh_error
 from workers.facts.rays import Bools
-from workers.facts.samples import Samples
+from workers.facts.samples import Samples, number_on_its_face
 from workers.facts.thickness import Thickness
 
 BALLS = 1_500
@@ -53,7 +54,7 @@ class _Targets:
 
     points: Floats  # (n, 3)
     normals: Floats  # (n, 3) outward; zero on an edge, which has none
-    face: Ints  # (n,)
+    faces: Ints  # (n, 2) twice the same off an edge
     is_on_edge: Bools  # (n,)
 
 
@@ -63,16 +64,18 @@ def roll_ball(part: Part, samples: Samples, thickness: Thickness) -> Balls:
     A ball near an outer edge is small without a wall being thin: only those count that touch on opposite sides.
     """
     targets = _targets(part, samples)
-    chosen = np.arange(0, len(samples), max(1, len(samples) // BALLS))
+    chosen = np.flatnonzero(number_on_its_face(samples.face) % max(1, len(samples) // BALLS) == 0)
     chosen = chosen[np.isfinite(thickness.reach[chosen])]
     points, inward = samples.points[chosen], -samples.normals[chosen]
     radius, contact = _shrink(points, inward, thickness.reach[chosen] / 2, targets.points)
     touched = contact >= 0
     held = np.where(touched, _opposite(points, inward, radius, targets, contact), thickness.facing[chosen])
     between = held & touched
-    on_edge = targets.is_on_edge[contact]
+    on_edge, first = targets.is_on_edge[contact], targets.faces[contact, 0]
     at = Samples(points, -inward, samples.face[chosen])
-    smallest = _smallest(part, at, targets.face[contact], 2 * radius, on_edge, between)
+    way = targets.points[contact] - points
+    second = np.where(on_edge, _squarer(part, targets.faces[contact], targets.points[contact], way), first)
+    smallest = _smallest(part, at, second, 2 * radius, on_edge, between)
     return Balls(2 * radius[held], smallest)
 
 
@@ -83,9 +86,15 @@ def _targets(part: Part, samples: Samples) -> _Targets:
     return _Targets(
         np.concatenate([samples.points, on_edges]),
         np.concatenate([samples.normals, np.zeros_like(on_edges)]),
-        np.concatenate([samples.face, np.repeat(edges.faces[inner, 0], POINTS_ON_AN_EDGE)]),
+        np.concatenate([np.column_stack([samples.face] * 2), np.repeat(edges.faces[inner], POINTS_ON_AN_EDGE, axis=0)]),
         np.arange(len(samples) + len(on_edges)) >= len(samples),
     )
+
+
+def _squarer(part: Part, faces: Ints, points: Floats, way: Floats) -> Ints:
+    """(n,) of the two `faces` (n, 2) that meet at each point, the one that is the squarer to the way there."""
+    one, two = (np.einsum("ij,ij->i", elementary_normals(part.faces, side, points), way) for side in faces.T)
+    return np.where(two > one, faces[:, 1], faces[:, 0])
 
 
 def _shrink(points: Floats, inward: Floats, radius: Floats, targets: Floats) -> tuple[Floats, Ints]:

@@ -200,6 +200,7 @@ def _least(part: Part, looks: _Looks, beyond: Ints, distance: Floats, thin: floa
 def _between_points(part: Part, wall: Wall, spacing: float) -> Wall:
     """The wall where its faces are closest, if that is nearer to this point of the edge than to the next."""
     found = part.wall_probe.least_distance(*wall.faces) if spacing > 0 else None
-    if found is None or found[0] > wall.thickness - 1e-6 or np.linalg.norm(found[1] - wall.point) > spacing:
+    reach = spacing * (1 + 1e-6)  # the next point itself, at the end of the edge, may be it
+    if found is None or found[0] > wall.thickness - 1e-6 or np.linalg.norm(found[1] - wall.point) > reach:
         return wall
     return Wall(wall.faces, found[0], True, found[1], wall.normal, wall.rays)
