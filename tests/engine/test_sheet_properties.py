@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.engine.reviewing import Review, reviewed, substance
 from tests.engine.unfolding import unfolded
 from tests.parts import Solid
-from tests.sheet_parts import Strip, collared, lanced, notched_and_tabbed, shallow_relief
+from tests.sheet_parts import Strip, bridged, collared, lanced, notched_and_tabbed, shallow_relief
 
 K = 0.44
 FEW = settings(max_examples=6, deadline=None, derandomize=True)
@@ -42,6 +42,7 @@ PARTS = {
     "collar": collared(45.0),
     "lanced": lanced(),
     "notches": notched_and_tabbed(),
+    "bridge": bridged(),
 }
 
 
@@ -58,7 +59,6 @@ def shape(result: Review) -> list[tuple[str, int, tuple[tuple[str, float], ...]]
             sorted((name, round(v if name == "angle" else v / thickness, 3)) for name, v in f["size"].items())
         ))
         for f in result["features"]
-        if f["type"] not in ("emboss", "louvre", "bridge")  # their length and width are along the axes
     )  # fmt: skip
 
 

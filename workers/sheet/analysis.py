@@ -83,7 +83,7 @@ def analyse(part: Part, facts: PartFacts, graph: FaceGraph, axis: TurningAxis | 
         return SheetMetal(skins, None, "; ".join(against))
     found = SheetMetal(skins, sheet)
     try:
-        found.features = features_of(part, found.laid(None))
+        found.features = features_of(graph, found.laid(None))
     except NotUnfoldedError as reason:
         return SheetMetal(skins, None, str(reason))
     return found

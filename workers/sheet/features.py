@@ -8,6 +8,8 @@ from shapely import Point
 
 from workers.cad.part import Floats, Part
 from workers.features.feature import Feature
+from workers.features.graph import FaceGraph
+from workers.features.plan import plan_size
 from workers.sheet.edge_shapes import EdgeShape, edge_shapes
 from workers.sheet.laid import Laid
 from workers.sheet.layout import Beyond
@@ -21,13 +23,13 @@ ROUND_END = 0.2  # of a relief's width that a round end reaches beyond where its
 TYPES = {"flange": "flange", "hem": "hem", "curl": "curl", "rolled edge": "curl"}
 
 
-def features_of(part: Part, laid: Laid) -> list[Feature]:
+def features_of(graph: FaceGraph, laid: Laid) -> list[Feature]:
     """Bends, what hangs on them, openings and formed places, numbered in the order of their first face."""
-    sheet = laid.sheet
+    part, sheet = graph.part, laid.sheet
     found = [_bend(part, sheet, one) for one in laid.bends]
     found += [_end(part, sheet, one) for one in laid.bends if one.kind in TYPES and one.flats]
     found += [_opening(part, sheet, opening) for opening in laid.openings if opening.faces]
-    found += [_formed(part, sheet, left) for left in sheet.left if left.is_form]
+    found += [_formed(graph, sheet, left) for left in sheet.left if left.is_form]
     reliefs = _reliefs(part, laid)
     relieved = {face for relief in reliefs for face in relief.faces}
     shapes = [_edge_shape(part, sheet, one) for one in edge_shapes(laid.pattern.outline)]
@@ -139,9 +141,9 @@ def _edge_shape(part: Part, sheet: Sheet, shape: EdgeShape) -> Feature | None:
     return Feature(shape.kind, faces, 0, size=size, point=part.faces.point[faces[0]])
 
 
-def _formed(part: Part, sheet: Sheet, left: Left) -> Feature:
+def _formed(graph: FaceGraph, sheet: Sheet, left: Left) -> Feature:
     """What is stretched out of the sheet: a bridge, a louvre, which is cut free at a side, else an emboss."""
-    faces, pairs = left.faces, part.edges.faces
+    part, faces, pairs = graph.part, left.faces, graph.edges.faces
     touched = set(pairs[np.isin(pairs, faces).any(axis=1)].ravel().tolist())
     kind = "bridge" if left.reason == BRIDGE else "emboss" if touched.isdisjoint(sheet.skins.cut) else "louvre"
     both = sorted({*faces, *(other for face in faces for other in sheet.skins.partner.get(face, []))})
@@ -150,10 +152,9 @@ def _formed(part: Part, sheet: Sheet, left: Left) -> Feature:
     around = max(flats, key=lambda face: (round(float(part.faces.area[face]), 6), -face), default=sheet.skins.base)
     normal = part.faces.axis[around]
     vertices = part.mesh.vertices[np.unique(part.mesh.triangles[np.isin(part.mesh.face, faces)])]
-    spans = np.ptp(vertices, axis=0)
-    height = float(np.ptp(vertices @ normal))
-    sides = sorted(float(span) for span in spans)
+    length, width = plan_size(graph, faces, normal)
     return Feature(
-        kind, both, 0, direction=normal, size={"height": height, "length": sides[2], "width": sides[1]},
+        kind, both, 0, direction=normal,
+        size={"height": float(np.ptp(vertices @ normal)), "length": length, "width": width},
         point=part.faces.point[faces[0]],
     )  # fmt: skip
