@@ -158,6 +158,17 @@ def punch(diameter: float, at: Vector, direction: Vector = (0.0, 0.0, -1.0)) -> 
     return cylinder(diameter, 20.0, start, direction)
 
 
+def oval_punch(long: float, short: float, at: Vector) -> Solid:
+    """An elliptic punch of these radii, 20 mm downwards, centred at `at`; its wall is no elementary surface."""
+    gp = module("gp")
+    top = gp.gp_Ax2(gp.gp_Pnt(at[0], at[1], at[2] - 10), gp.gp_Dir(0, 0, 1))
+    edge = module("BRepBuilderAPI").BRepBuilderAPI_MakeEdge(gp.gp_Elips(top, long, short)).Edge()
+    face = module("BRepBuilderAPI").BRepBuilderAPI_MakeFace(
+        module("BRepBuilderAPI").BRepBuilderAPI_MakeWire(edge).Wire()
+    )
+    return Solid(module("BRepPrimAPI").BRepPrimAPI_MakePrism(face.Face(), gp.gp_Vec(0, 0, 20)).Shape())
+
+
 def countersink(diameter: float, depth: float, at: Vector) -> Solid:
     """A cone of 90° from `at`, on the upper skin, downwards."""
     end = diameter - 2 * depth

@@ -6,7 +6,7 @@ import pytest
 
 from tests.engine.unfolding import unfolded
 from tests.parts import block
-from tests.sheet_parts import Strip, Tray, angle, channel, countersink, hemmed, plate, punch, zed
+from tests.sheet_parts import Strip, Tray, angle, channel, countersink, hemmed, oval_punch, plate, punch, zed
 
 K = 0.44
 
@@ -86,6 +86,11 @@ def test_a_hole_through_a_bend_becomes_an_oval() -> None:
     oval = sum(2 * math.sqrt(9.0 - (8.0 * math.sin(u)) ** 2) for u in grid) * 2 * widest / steps * (8.0 + K)
     assert flat.area == pytest.approx(strip.flat_area(K) - oval, rel=1e-6)
     assert len(flat.inner) == 1
+
+
+def test_a_cut_out_along_no_elementary_curve_is_smooth() -> None:
+    flat = unfolded(plate().cut(oval_punch(20.0, 8.0, (50.0, 30.0, 0.0))))
+    assert flat.area == pytest.approx(100.0 * 60.0 - math.pi * 20.0 * 8.0, rel=2e-5)
 
 
 @pytest.mark.parametrize("thickness", [0.5, 3.0])

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from workers.cad.elementary import distances, elementary_normals
 from workers.cad.part import Floats, Part, Surface
@@ -19,6 +20,8 @@ from workers.sheet.unfold import Stamped
 ON_AXIS = 1e-3  # mm
 FINER = 8  # points for one of the mesh, along a curve between two surfaces
 NEWTON_STEPS = 4
+FEWEST = 4  # points of the mesh that a curve is told by
+CORNER = math.radians(50)  # between two chords of the mesh: it turns by less along a smooth curve
 
 
 @dataclass(frozen=True)
@@ -229,11 +232,14 @@ class CurvePoints:
         self._borders: dict[int, tuple[Floats, dict[int, int]]] = {}
 
     def along(self, face: int, edge: int) -> Floats:
-        """(k, 3) points along an edge of `face`: the mesh's, and more of them where both surfaces are known."""
+        """(k, 3) points along an edge of `face`: the mesh's, and more between them.
+
+        Exact ones where both surfaces are known, else on a smooth curve through those of the mesh, which are.
+        """
         points = self._of_mesh(face, edge)
         sides = [side for side in self._graph.pairs[edge] if side >= 0]
         if len(sides) < 2 or any(self._graph.kind[side] == Surface.FREEFORM for side in sides):
-            return points
+            return _smooth(points)
         steps = np.linspace(0.0, 1.0, FINER, endpoint=False)[None, :, None]
         fine = (points[:-1, None] * (1 - steps) + points[1:, None] * steps).reshape(-1, 3)
         return np.concatenate([_onto_both(self._graph.part, sides, fine), points[-1:]])
@@ -261,6 +267,20 @@ class CurvePoints:
         sides = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
         keys, back = sides @ (len(nodes), 1), sides @ (1, len(nodes))
         return mesh.vertices[nodes], dict(sides[~np.isin(keys, back)].tolist())
+
+
+def _smooth(points: Floats) -> Floats:
+    """(k, 3) points along the cubic spline through (n, 3) of a curve; as they are if they turn a corner or are few."""
+    chords = np.diff(points, axis=0)
+    lengths = np.linalg.norm(chords, axis=1)
+    if len(points) < FEWEST or lengths.min() < ON_AXIS:
+        return points
+    ways = chords / lengths[:, None]
+    if np.any(np.einsum("ij,ij->i", ways[:-1], ways[1:]) < math.cos(CORNER)):
+        return points
+    at = np.concatenate([[0.0], lengths.cumsum()])
+    steps = np.linspace(at[:-1], at[1:], FINER, endpoint=False, axis=1).ravel()
+    return np.concatenate([CubicSpline(at, points)(steps), points[-1:]])
 
 
 def _onto_both(part: Part, sides: list[int], points: Floats) -> Floats:
