@@ -77,9 +77,9 @@ def _on_triangles(mesh: Mesh, triangle: Ints, number: Ints) -> Samples:
     u, v = (index * 0.7548776662466927) % 1.0, (index * 0.5698402909980532) % 1.0
     outside = u + v > 1
     u, v = np.where(outside, 1 - u, u), np.where(outside, 1 - v, v)
-    corners = mesh.vertices[mesh.triangles[triangle]]
-    outwards = np.argsort(_from_the_middle(mesh, corners), axis=1, kind="stable")[..., None]
-    a, b, c = np.take_along_axis(corners, outwards, axis=1).swapaxes(0, 1)
+    corners = mesh.triangles[triangle]
+    outwards = np.argsort(_from_the_middle(mesh, mesh.vertices)[corners], axis=1, kind="stable")
+    a, b, c = mesh.vertices[np.take_along_axis(corners, outwards, axis=1).T]
     return Samples(a + u[:, None] * (b - a) + v[:, None] * (c - a), mesh.normals[triangle], mesh.face[triangle])
 
 

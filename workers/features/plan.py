@@ -10,8 +10,9 @@ from workers.features.graph import FaceGraph
 
 FULL_CIRCLE = 2 * np.pi
 SAME_AREA = 1e-6  # relative
-STEPS = 90  # of a quarter turn, and of what is left of it each time that one looks closer
-CLOSER = 3  # times: then an angle is off by less than a millionth of a degree
+STEPS = 90  # of a quarter turn
+FINER = 16  # of what is left of it each time that one looks closer
+CLOSER = 6  # times: then an angle is off by less than a hundred thousandth of a degree
 
 
 def plan_size(graph: FaceGraph, members: list[int], direction: Floats) -> tuple[float, float]:
@@ -64,12 +65,15 @@ def _least_all_around(plan: Floats, arcs: _Arcs) -> Floats:
     """(k, 2) mm of the rectangles whose area any turn makes larger."""
     step = np.pi / 2 / STEPS
     middles: Floats = step * np.arange(STEPS, dtype=np.float64)
-    area = _sides(plan, arcs, middles).prod(axis=1)
+    sides = _sides(plan, arcs, middles)
+    area = sides.prod(axis=1)
+    if area.max() <= area.min() * (1 + SAME_AREA):  # round
+        return sides
     middles = middles[(area <= np.roll(area, 1)) & (area <= np.roll(area, -1))]
     for _ in range(CLOSER):
-        around = middles[:, None] + step * np.linspace(-1, 1, STEPS + 1)
+        around = middles[:, None] + step * np.linspace(-1, 1, FINER + 1)
         area = _sides(plan, arcs, around.ravel()).prod(axis=1).reshape(around.shape)
-        middles, step = around[np.arange(len(around)), area.argmin(axis=1)], step * 2 / STEPS
+        middles, step = around[np.arange(len(around)), area.argmin(axis=1)], step * 2 / FINER
     return _sides(plan, arcs, middles)
 
 
