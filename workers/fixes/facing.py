@@ -9,11 +9,10 @@ from workers.cad.edit.body import Body
 from workers.cad.edit.booleans import cut, joined
 from workers.cad.edit.tools import prism_of
 from workers.cad.part import Floats, Surface
-from workers.fixes.candidate import ADDS, REMOVES, Box, Candidate
+from workers.fixes.candidate import ADDS, PAST_THE_LIMIT_MM, REMOVES, Box, Candidate
 from workers.fixes.registry import NoEditError
 
 OPPOSITE = -0.9999
-PAST_THE_LIMIT_MM = 1e-3
 SAME_MM = 1e-2
 
 
@@ -86,6 +85,4 @@ def _moved(body: Body, moves: list[tuple[int, float]], pairs: list[Pair], to: fl
 
 
 def _swept(body: Body, ways: list[tuple[int, Floats]]) -> Box:
-    boxes = [(body.box_of_faces([face]), way) for face, way in ways]
-    corners = np.array([corner + shift for ends, way in boxes for corner in ends for shift in (way, 0 * way)])
-    return Box(corners.min(axis=0), corners.max(axis=0)).grown(0.01)
+    return Box.around([Box(*body.box_of_faces([face])).swept(way) for face, way in ways]).grown(0.01)

@@ -185,7 +185,7 @@ def _check(before: Body, after: Body, candidate: Candidate) -> None:
     """Raises EditError unless `after` is sound and differs from `before` as it should, and only there."""
     if reason := unsound(after):
         raise EditError(reason)
-    middle = (candidate.region.low + candidate.region.high) / 2
+    middle = candidate.region.middle
     change = after.volume_about(middle) - before.volume_about(middle)
     if candidate.sense != EITHER and change * candidate.sense <= LEAST_CHANGE_MM3:
         raise EditError(f"the volume changed the wrong way, by {change:+.3f} mm³")

@@ -43,9 +43,7 @@ class Body:
     @cached_property
     def volume(self) -> float:
         """mm3."""
-        properties = module("GProp").GProp_GProps()
-        static("BRepGProp", "BRepGProp", "VolumeProperties")(self.shape, properties)
-        return float(properties.Mass())
+        return volume_of(self.shape)
 
     def volume_about(self, place: Floats) -> float:
         """mm3, summed over the faces as seen from `place` (3,): free-form faces far off are measured inexactly, but
@@ -125,6 +123,11 @@ class Body:
         gaps = (measure(vertex, self.edge_shapes[curve]) for curve in curves.tolist())
         return min((float(gap.Value()) for gap in gaps if gap.IsDone()), default=float("inf"))
 
+    def foot_of_axis(self, face: int) -> Floats:
+        """(3,) the point of a round face's axis that is level with the origin."""
+        axis, origin = self.faces.axis[face], self.faces.origin[face]
+        return np.asarray(origin - (origin @ axis) * axis)
+
     def neighbours(self, face: int) -> list[tuple[int, int]]:
         """(edge, other face) around `face`, seams and open borders left out."""
         pairs = [(edge, self.edges.faces[edge]) for edge in self.edges_of_face[face]]
@@ -148,6 +151,13 @@ class Body:
         flat = (faces.kind == Surface.PLANE) & (faces.axis @ normal > SQUARE)
         level = np.abs((faces.origin - point) @ normal) < SAME_MM
         return np.flatnonzero(flat & level).tolist()
+
+
+def volume_of(shape: Any) -> float:  # noqa: ANN401
+    """mm3 of the solids in a shape."""
+    properties = module("GProp").GProp_GProps()
+    static("BRepGProp", "BRepGProp", "VolumeProperties")(shape, properties)
+    return float(properties.Mass())
 
 
 def body_of(shape: Any) -> Body:  # noqa: ANN401

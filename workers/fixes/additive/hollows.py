@@ -51,9 +51,9 @@ def _walls(body: Body, faces: list[int], diameter: float) -> Iterator[tuple[int,
     for face in faces:
         if body.faces.kind[face] != Surface.PLANE:
             continue
-        normal, middle = body.faces.axis[face], _middle(body, face)
-        low, high = body.box_of_faces([face])
-        if sorted(high - low)[1] < diameter + 2 * SAME_MM:
+        normal, around = body.faces.axis[face], Box(*body.box_of_faces([face]))
+        middle = around.middle
+        if sorted(around.high - around.low)[1] < diameter + 2 * SAME_MM:
             continue
         depths = [
             float((middle - body.faces.origin[other]) @ normal)
@@ -65,36 +65,28 @@ def _walls(body: Body, faces: list[int], diameter: float) -> Iterator[tuple[int,
             yield face, min(beyond)
 
 
-def _middle(body: Body, face: int) -> Floats:
-    """(3,) of the box around a face, in its plane."""
-    low, high = body.box_of_faces([face])
-    return np.asarray((low + high) / 2)
-
-
 def _covers(body: Body, face: int, at: Floats, normal: Floats, radius: float) -> bool:
     """Whether a drill along `normal` through a point stays within the box around a face."""
-    low, high = body.box_of_faces([face])
-    reach = radius * np.sqrt(np.clip(1 - normal**2, 0, 1))
+    face_box = Box(*body.box_of_faces([face])).grown(SAME_MM)
     foot = at - ((at - body.faces.origin[face]) @ normal) * normal
-    return bool(np.all(foot - reach >= low - SAME_MM) and np.all(foot + reach <= high + SAME_MM))
+    return face_box.holds(Box.of_discs(foot[None], normal, radius))
 
 
 def _drilled(body: Body, walls: list[tuple[int, float]], diameter: float) -> Candidate:
-    holes = [_hole(_middle(body, face), -body.faces.axis[face], 0.0, depth, diameter / 2) for face, depth in walls]
+    holes = [
+        _hole(Box(*body.box_of_faces([face])).middle, -body.faces.axis[face], 0.0, depth, diameter / 2)
+        for face, depth in walls
+    ]
     through = sum(depth for _face, depth in walls)
     what = "a hole" if len(holes) == 1 else "two holes on opposite sides"
     return Candidate(
         words=f"drill {what} of Ø{diameter:.2f} mm into the hollow, through {walls[0][1]:.2f} mm of wall",
         figures={"diameter_to": diameter, "holes": float(len(holes)), "wall": walls[0][1]},
         make=lambda start: cut(start, *(tool for tool, _ in holes)),
-        region=_around([box for _, box in holes]),
+        region=Box.around([box for _, box in holes]),
         sense=REMOVES,
         volume_change=-float(np.pi * diameter**2 / 4 * through),
     )
-
-
-def _around(boxes: list[Box]) -> Box:
-    return Box(np.min([box.low for box in boxes], axis=0), np.max([box.high for box in boxes], axis=0))
 
 
 def _hole(at: Floats, along: Floats, low: float, high: float, radius: float) -> tuple[object, Box]:
@@ -102,8 +94,7 @@ def _hole(at: Floats, along: Floats, low: float, high: float, radius: float) -> 
     first, last = low - CLEAR_MM, high + CLEAR_MM
     tool = turned(at, along, [(first, 0.0), (first, radius), (last, radius), (last, 0.0)])
     ends = np.array([at + first * along, at + last * along])
-    reach = radius * np.sqrt(np.clip(1 - along**2, 0, 1)) + SAME_MM
-    return tool, Box(ends.min(axis=0) - reach, ends.max(axis=0) + reach)
+    return tool, Box.of_discs(ends, along, radius).grown(SAME_MM)
 
 
 @recipe("am-escape-hole")
@@ -113,11 +104,11 @@ def wider_way_out(situation: Situation, finding: JsonObject) -> Iterator[Candida
     bores = [face for face in finding["faces"] if body.faces.kind[face] == Surface.CYLINDER]
     if not bores:
         raise NoEditError("the way out is no round hole")
-    axis, origin, radius = body.faces.axis[bores[0]], body.faces.origin[bores[0]], float(body.faces.radius[bores[0]])
+    axis, radius = body.faces.axis[bores[0]], float(body.faces.radius[bores[0]])
     if any(abs(float(body.faces.axis[face] @ axis)) < PARALLEL for face in bores):
         raise NoEditError("the hollow has several ways out along different lines")
     low, high = body.extent(bores, axis)
-    tool, box = _hole(origin - (origin @ axis) * axis, axis, low, high, wanted / 2 + SAME_MM)
+    tool, box = _hole(body.foot_of_axis(bores[0]), axis, low, high, wanted / 2 + SAME_MM)
     yield Candidate(
         words=f"widen the way out from Ø{2 * radius:.2f} mm to Ø{wanted:.2f} mm",
         figures={"diameter_from": 2 * radius, "diameter_to": wanted},

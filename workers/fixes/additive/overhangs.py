@@ -11,13 +11,12 @@ from workers.cad.edit.body import Body
 from workers.cad.edit.booleans import joined
 from workers.cad.edit.tools import polygon_prism
 from workers.cad.part import Bend, Curve, Floats, Surface
-from workers.fixes.candidate import ADDS, Box, Candidate
+from workers.fixes.candidate import ADDS, PAST_THE_LIMIT_MM, Box, Candidate
 from workers.fixes.registry import NoEditError, recipe
 from workers.fixes.situation import JsonObject, Situation
 
 # Degrees steeper than the limit, so that rounding in a file does not bring it back.
 PAST_THE_LIMIT_DEGREES = 0.01
-PAST_THE_LIMIT_MM = 1e-3
 SQUARE = 1e-6
 PARALLEL = 1 - 1e-6
 SAME_MM = 1e-2
@@ -38,7 +37,7 @@ def sloped(situation: Situation, finding: JsonObject) -> Iterator[Candidate]:
         words=f"fill in a slope of {angle:.2f}° beneath the ledge, which juts out by {reach:.2f} mm",
         figures={"angle_to": angle, "reach": reach, "places": float(len(tools))},
         make=lambda start: joined(start, *tools),
-        region=Box(points.min(axis=0), points.max(axis=0)).grown(0.01),
+        region=Box.of_points(points).grown(0.01),
         sense=ADDS,
         volume_change=added,
     )
@@ -54,15 +53,10 @@ def _under(body: Body, face: int, degrees: float) -> tuple[Floats, Floats, float
     edge = held[0]
     start, end, down = body.edges.start[edge], body.edges.end[edge], body.faces.axis[face]
     out = np.cross(down, end - start) / np.linalg.norm(end - start)
-    out = out * np.sign(float((_middle(body, face) - start) @ out))
+    out = out * np.sign(float((Box(*body.box_of_faces([face])).middle - start) @ out))
     depth = body.extent([face], out)[1] - float(start @ out)
     fall = depth * math.tan(math.radians(degrees))
     return np.array([start, start + depth * out, start + fall * down]), end - start, depth
-
-
-def _middle(body: Body, face: int) -> Floats:
-    low, high = body.box_of_faces([face])
-    return np.asarray((low + high) / 2)
 
 
 def _concave_lines(body: Body, face: int) -> list[int]:

@@ -40,15 +40,14 @@ def thicker_pin(situation: Situation, finding: JsonObject) -> Iterator[Candidate
     if any(body.edges.kind[edge] != Curve.CIRCLE for edge in round_edges):
         raise NoEditError("the pin does not end square on both sides")
     low, high = body.extent(alike, axis)
-    at = origin - (origin @ axis) * axis
+    at = body.foot_of_axis(face)
     sleeve = turned(at, axis, [(low, 0.0), (low, wanted / 2), (high, wanted / 2), (high, 0.0)])
     ends = np.array([at + low * axis, at + high * axis])
-    reach = wanted / 2 * np.sqrt(np.clip(1 - axis**2, 0, 1)) + 0.01
     yield Candidate(
         words=f"make the pin thicker, from Ø{2 * radius:.2f} mm to Ø{wanted:.2f} mm",
         figures={"diameter_from": 2 * radius, "diameter_to": wanted},
         make=lambda start: joined(start, sleeve),
-        region=Box(ends.min(axis=0) - reach, ends.max(axis=0) + reach),
+        region=Box.of_discs(ends, axis, wanted / 2).grown(0.01),
         sense=ADDS,
         volume_change=float(np.pi * (wanted**2 / 4 - radius**2) * (high - low)),
     )

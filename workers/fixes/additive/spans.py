@@ -44,7 +44,7 @@ def _left_out(situation: Situation, finding: JsonObject) -> Iterator[Candidate]:
         raise NoEditError("the detail has no faces")
     box = Box(*body.box_of_faces(sorted(sides))).grown(0.01)
     ends = {other for face in sides for _edge, other in body.neighbours(face)} - sides
-    within = {face for face in ends if _is_within(body, face, box)}
+    within = {face for face in ends if box.holds(Box(*body.box_of_faces([face])))}
 
     def make(start: Body) -> Body:
         return without_faces(start, sorted(sides | within))
@@ -56,8 +56,3 @@ def _left_out(situation: Situation, finding: JsonObject) -> Iterator[Candidate]:
         region=box,
         sense=EITHER,
     )
-
-
-def _is_within(body: Body, face: int, box: Box) -> bool:
-    low, high = body.box_of_faces([face])
-    return bool((low >= box.low).all() and (high <= box.high).all())

@@ -10,7 +10,7 @@ from workers.cad.edit.blends import rounded
 from workers.cad.edit.body import SAME_MM, Body
 from workers.cad.edit.errors import EditError
 from workers.cad.part import Floats, Surface
-from workers.fixes.candidate import ADDS, EITHER, Box, Candidate
+from workers.fixes.candidate import ADDS, EITHER, PAST_THE_LIMIT_MM, Box, Candidate
 from workers.fixes.milling.depressions import (
     common_radius,
     edges_near,
@@ -40,7 +40,6 @@ BELOW_BALLS = 1.005  # likewise
 BALL_WITHIN_MM = 0.01
 FLOOR_GROWN = 0.01
 SAME_RADIUS_MM = 1e-3
-PAST_THE_LIMIT_MM = 1e-3
 
 
 @recipe(RULE)

@@ -12,8 +12,8 @@ from workers.cad.edit.errors import EditError
 from workers.cad.edit.rooms import room_on
 from workers.cad.edit.tools import polygon_prism, prism_of
 from workers.cad.part import Bend, Curve, Floats, Surface
+from workers.features.plan import square_to
 from workers.fixes.candidate import Box
-from workers.fixes.milling.outline import plane_across
 from workers.fixes.surfaces import same_surface
 
 UPRIGHT = 0.996
@@ -22,11 +22,6 @@ SAME_RADIUS_MM = 0.01
 SQUARE_TO = 1e-6
 ALONG = 0.9999
 ENDLESS = "it is a part of a fillet that runs on around a free-form bend, and does not come off alone"
-
-
-def box_of_faces(body: Body, faces: list[int]) -> Box:
-    """The box around the borders of some faces."""
-    return Box(*body.box_of_faces(faces))
 
 
 def edges_in(body: Body, box: Box, bend: Bend) -> list[int]:
@@ -209,7 +204,7 @@ def _is_upright_wall(body: Body, face: int, direction: Floats) -> bool:
 
 def _slab(box: Box, direction: Floats, low: float, high: float) -> Any:  # noqa: ANN401
     """The part of space between two heights along `direction` that surely holds all of `box` there."""
-    across = plane_across(direction)
+    across = square_to(direction).T
     middle, reach = (box.low + box.high) / 2, float(np.linalg.norm(box.high - box.low)) / 2
     if abs(float(np.abs(direction).max()) - 1) < SQUARE_TO:
         half = np.abs(across @ np.diag(box.high - box.low)).max(axis=1) / 2

@@ -11,14 +11,13 @@ from workers.cad.edit.booleans import cut, joined
 from workers.cad.edit.errors import EditError
 from workers.cad.edit.tools import drill_point_length, turned
 from workers.cad.part import Bend, Floats, Surface
-from workers.fixes.candidate import ADDS, REMOVES, Box, Candidate
+from workers.fixes.candidate import ADDS, PAST_THE_LIMIT_MM, REMOVES, Box, Candidate
 from workers.fixes.registry import NoEditError, recipe
 from workers.fixes.situation import JsonObject, Situation, direction_of
 
 SAME_MM = 1e-3
 PARALLEL = 1 - 1e-6
 POINT_DEGREES = 118.0
-PAST_THE_LIMIT_MM = 1e-3
 WIDER_MM, WIDER = 0.05, 0.05
 
 
@@ -162,9 +161,7 @@ def pointed(situation: Situation, finding: JsonObject) -> Iterator[Candidate]:
 
 def _region(bore: Bore, low: float, high: float, radius: float) -> Box:
     ends = np.array([bore.place(low), bore.place(high)])
-    # A disc square to the axis reaches r · sin of the angle between the axis and each coordinate.
-    reach = (radius + WIDER_MM) * np.sqrt(np.clip(1 - bore.out**2, 0, 1)) + 2 * WIDER_MM
-    return Box(ends.min(axis=0) - reach, ends.max(axis=0) + reach)
+    return Box.of_discs(ends, bore.out, radius + WIDER_MM).grown(2 * WIDER_MM)
 
 
 def _plug(bore: Bore, top: float) -> Any:  # noqa: ANN401

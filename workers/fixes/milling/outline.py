@@ -58,10 +58,3 @@ def wider_outline(body: Body, walls: list[int], direction: Floats, by: Floats) -
             raise NoEditError("two of its walls run on from each other")
         corners.append(np.linalg.solve(across, np.array([levels[one], levels[two], 0.0])))
     return np.array(corners)
-
-
-def plane_across(direction: Floats) -> Floats:
-    """(2, 3) unit vectors square to `direction` and to each other."""
-    across = np.cross(direction, np.eye(3)[int(np.abs(direction).argmin())])
-    across = across / np.linalg.norm(across)
-    return np.array([across, np.cross(direction, across)])

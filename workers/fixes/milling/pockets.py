@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 
-from workers.fixes.candidate import ADDS, Box, Candidate
+from workers.fixes.candidate import ADDS, PAST_THE_LIMIT_MM, Box, Candidate
 from workers.fixes.milling.depressions import raised
 from workers.fixes.registry import NoEditError, recipe
 from workers.fixes.situation import JsonObject, Situation, direction_of
-
-OVERSHOOT_MM = 1e-3  # past the limit, so that rounding in a file does not bring it back
 
 
 @recipe("pocket-deep")
@@ -19,7 +17,7 @@ def pocket_deep(situation: Situation, finding: JsonObject) -> Iterator[Candidate
     depth, ratio = home["size"]["depth"], finding["measured"]["value"]
     mildest = situation.mildest("pocket-deep")
     width = depth / ratio
-    to = mildest * width - OVERSHOOT_MM
+    to = mildest * width - PAST_THE_LIMIT_MM
     body, direction = situation.body, direction_of(situation, home)
     lowest = min(float(body.faces.origin[floor] @ direction) for floor in floors)
     level = lowest + depth - to

@@ -11,7 +11,7 @@ from workers.cad.edit.errors import EditError
 from workers.cad.edit.tools import polygon_prism, turned
 from workers.cad.part import Bend, Floats, Surface
 from workers.cad.solids import find_solids
-from workers.fixes.milling.outline import plane_across
+from workers.features.plan import square_to
 from workers.fixes.milling.wedge import circle_between, touched
 
 PARALLEL = 1 - 1e-9
@@ -31,7 +31,7 @@ def with_filled_corner_and_rim(body: Body, fillet: int, radius: float) -> Body:
     """
     faces, axis = body.faces, body.faces.axis[fillet]
     walls, floor, top, rim = _around(body, fillet)
-    plane = plane_across(axis)
+    plane = square_to(axis).T
     middle = circle_between(body, walls, plane, plane @ faces.origin[fillet], radius)
     ends = np.array([touched(body, wall, plane, middle) for wall in walls])
     outward = np.array([plane @ faces.axis[wall] for wall in walls])
@@ -96,7 +96,7 @@ def _between(body: Body, floor: int, top: int, outline: Floats, along: Floats) -
     length = float(np.abs(by @ along).max()) + PAST_MM
     block = polygon_prism(on[0], way * length)
     wide = 4 * float(np.linalg.norm(np.ptp(outline, axis=0)) + length)
-    across = plane_across(body.faces.axis[top])
+    across = square_to(body.faces.axis[top]).T
     corners = on[1].mean(axis=0) + wide * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) @ across
     return combined("Cut", block, polygon_prism(corners, body.faces.axis[top] * wide))
 

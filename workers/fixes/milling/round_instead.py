@@ -9,8 +9,9 @@ from workers.cad.edit.body import Body
 from workers.cad.edit.booleans import cut
 from workers.cad.edit.tools import drill_point_length, turned
 from workers.cad.part import Floats
+from workers.features.plan import square_to
 from workers.fixes.candidate import REMOVES, Box, Candidate
-from workers.fixes.milling.outline import plane_across, upright_walls, wider_outline
+from workers.fixes.milling.outline import upright_walls, wider_outline
 from workers.fixes.milling.widening import Pocket, other_faces
 from workers.fixes.situation import JsonObject, Situation, direction_of
 
@@ -50,14 +51,14 @@ def _hole(at: Floats, along: Floats, profile: list[tuple[float, float]], diamete
         words=f"make it a round hole of Ø{diameter:.2f} mm, that covers it whole{how}",
         figures={"diameter_to": diameter},
         make=make,
-        region=Box(ends.min(axis=0), ends.max(axis=0)).grown(diameter / 2 + 0.01),
+        region=Box.of_points(ends).grown(diameter / 2 + 0.01),
         sense=REMOVES,
     )
 
 
 def _middle(pocket: Pocket, radius: float) -> Floats | None:
     """(3,) a point of the axis about which a circle covers the outline and is farthest from other faces, if one is."""
-    plane = plane_across(pocket.direction)
+    plane = square_to(pocket.direction).T
     corners = wider_outline(pocket.body, pocket.walls, pocket.direction, np.zeros(len(pocket.walls))) @ plane.T
     least = shapely.minimum_bounding_circle(shapely.Polygon(corners)).centroid
     middle = np.array([least.x, least.y])

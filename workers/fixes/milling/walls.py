@@ -9,11 +9,9 @@ from workers.cad.edit.booleans import cut, joined
 from workers.cad.edit.errors import EditError
 from workers.cad.edit.tools import prism_of
 from workers.cad.part import Surface
-from workers.fixes.candidate import ADDS, REMOVES, Box, Candidate
+from workers.fixes.candidate import ADDS, PAST_THE_LIMIT_MM, REMOVES, Box, Candidate
 from workers.fixes.registry import NoEditError, recipe
 from workers.fixes.situation import JsonObject, Situation
-
-PAST_THE_LIMIT_MM = 1e-3
 
 
 @recipe("wall-thin", "wall-slender")
@@ -35,13 +33,11 @@ def _grown(body: Body, face: int, by: float, now: float) -> Candidate:
     def make(start: Body) -> Body:
         return joined(start, prism_of(start.faces.shapes[face], normal * by))
 
-    low, high = body.box_of_faces([face])
-    box = Box(np.minimum(low, low + normal * by), np.maximum(high, high + normal * by)).grown(0.01)
     return Candidate(
         words=f"thicken the wall by {by:.2f} mm, from {now:.2f} mm to {now + by:.2f} mm, on one side",
         figures={"thickness_from": now, "thickness_to": now + by, "face": float(face)},
         make=make,
-        region=box,
+        region=Box(*body.box_of_faces([face])).swept(normal * by).grown(0.01),
         sense=ADDS,
     )
 

@@ -7,7 +7,7 @@ from workers.cad.edit.booleans import combined, joined
 from workers.cad.edit.errors import EditError
 from workers.cad.edit.tools import polygon_prism, turned
 from workers.cad.part import Bend, Floats, Surface
-from workers.fixes.milling.outline import plane_across
+from workers.features.plan import square_to
 
 PARALLEL = 1 - 1e-9
 # How far the wedge reaches into the material, of the new radius, and the cylinder past its ends, mm.
@@ -29,7 +29,7 @@ def with_filled_corner(body: Body, fillet: int, radius: float) -> Body:
     is_corner = faces.kind[fillet] == Surface.CYLINDER and faces.u_span[fillet] < WIDEST_DEGREES
     if not is_corner or len(walls) != 2 or not all(_is_wall(body, wall, axis) for wall in walls):
         raise EditError("the corner is not between two walls that are flat or round on their outside")
-    plane = plane_across(axis)
+    plane = square_to(axis).T
     old = plane @ faces.origin[fillet]
     middle = circle_between(body, walls, plane, old, radius)
     ends = [touched(body, wall, plane, middle) for wall in walls]

@@ -9,7 +9,8 @@ import shapely
 from workers.cad.edit.body import Body
 from workers.cad.edit.section import section_lines
 from workers.cad.part import Floats
-from workers.fixes.milling.outline import LEAST_TURN, plane_across, wider_outline
+from workers.features.plan import square_to
+from workers.fixes.milling.outline import LEAST_TURN, wider_outline
 
 # Each wall keeps this share of its length, so that none vanishes where its neighbours are moved.
 KEPT = 0.25
@@ -38,7 +39,7 @@ def least_widenings(pocket: Pocket, width: float, left: float) -> Iterator[Float
     material to every other face of the part, or what there is now; the least volume first, and the fewest walls; of
     each choice of walls to be moved only one.
     """
-    plane = plane_across(pocket.direction)
+    plane = square_to(pocket.direction).T
     still = wider_outline(pocket.body, pocket.walls, pocket.direction, np.zeros(len(pocket.walls))) @ plane.T
     steps = np.stack(
         [
@@ -61,7 +62,7 @@ def least_widenings(pocket: Pocket, width: float, left: float) -> Iterator[Float
 
 def room_left(pocket: Pocket, shares: Floats) -> float:
     """mm from walls moved by (n,) mm to the nearest other face of the part; 0 where one opens into another room."""
-    plane = plane_across(pocket.direction)
+    plane = square_to(pocket.direction).T
     wider = wider_outline(pocket.body, pocket.walls, pocket.direction, shares) @ plane.T
     return float(shapely.distance(shapely.Polygon(wider), other_faces(pocket, plane)))
 

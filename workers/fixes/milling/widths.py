@@ -9,7 +9,7 @@ from workers.cad.edit.body import Body
 from workers.cad.edit.booleans import cut
 from workers.cad.edit.tools import polygon_prism, prism_of
 from workers.cad.part import Floats, Surface
-from workers.fixes.candidate import REMOVES, Box, Candidate
+from workers.fixes.candidate import PAST_THE_LIMIT_MM, REMOVES, Box, Candidate
 from workers.fixes.milling.details import without_small
 from workers.fixes.milling.outline import upright_walls, wider_outline
 from workers.fixes.milling.round_instead import round_instead
@@ -17,7 +17,6 @@ from workers.fixes.milling.widening import Pocket, least_widenings, room_left
 from workers.fixes.registry import NoEditError, one_after_the_other, recipe
 from workers.fixes.situation import JsonObject, Situation, direction_of
 
-PAST_THE_LIMIT_MM = 1e-3
 OPPOSITE = -0.9999
 MOST_WAYS = 4
 
@@ -95,7 +94,7 @@ def _all_around(pocket: Pocket, shares: Floats, now: float) -> Candidate:
         words=f"make it wider than {now:.2f} mm: cut {how}{opened}",
         figures={"width_from": now, "walls_by": float(by), "walls": float(len(moved))},
         make=lambda start: cut(start, polygon_prism(corners, along)),
-        region=Box(ends.min(axis=0), ends.max(axis=0)).grown(0.01),
+        region=Box.of_points(ends).grown(0.01),
         sense=REMOVES,
     )
 
@@ -130,14 +129,12 @@ def _cut_back(body: Body, walls: tuple[int, ...], by: float, now: float) -> Cand
     def make(start: Body) -> Body:
         return cut(start, *(prism_of(start.faces.shapes[face], into) for face, into in shares))
 
-    boxes = [body.box_of_faces([face]) for face in walls]
-    ends = [corner + into for box, (_face, into) in zip(boxes, shares, strict=True) for corner in box]
-    corners = np.array([*ends, *(corner for box in boxes for corner in box)])
+    swept = [Box(*body.box_of_faces([face])).swept(into) for face, into in shares]
     how = "one of its walls" if len(walls) == 1 else "both of its walls, by half each"
     return Candidate(
         words=f"make it {by:.2f} mm wider, from {now:.2f} mm to {now + by:.2f} mm, by cutting back {how}",
         figures={"width_from": now, "width_to": now + by, "walls": float(len(walls))},
         make=make,
-        region=Box(corners.min(axis=0), corners.max(axis=0)).grown(0.01),
+        region=Box.around(swept).grown(0.01),
         sense=REMOVES,
     )

@@ -8,11 +8,10 @@ from workers.cad.edit.body import Body
 from workers.cad.edit.booleans import combined, cut, joined
 from workers.cad.edit.tools import turned
 from workers.cad.part import Bend, Floats, Surface
-from workers.fixes.candidate import ADDS, REMOVES, Box, Candidate
+from workers.fixes.candidate import ADDS, PAST_THE_LIMIT_MM, REMOVES, Box, Candidate
 from workers.fixes.registry import NoEditError, recipe
 from workers.fixes.situation import JsonObject, Situation, direction_of
 
-PAST_THE_LIMIT_MM = 1e-3
 ROUND = (Surface.CYLINDER, Surface.CONE)
 SAME_MM = 1e-3
 Ends = list[tuple[float, float]]  # (height, radius) of a round face, from its lower end

@@ -7,11 +7,10 @@ import numpy as np
 from workers.cad.edit.booleans import cut
 from workers.cad.edit.tools import polygon_prism, prism_of
 from workers.cad.part import Surface
-from workers.fixes.candidate import REMOVES, Box, Candidate
+from workers.fixes.candidate import PAST_THE_LIMIT_MM, REMOVES, Box, Candidate
 from workers.fixes.registry import NoEditError, recipe
 from workers.fixes.situation import JsonObject, Situation, direction_of
 
-PAST_THE_LIMIT_MM = 1e-3
 LEAST_ACROSS = 0.9
 CLEAR_MM = 0.01
 
@@ -68,6 +67,6 @@ def lower(situation: Situation, finding: JsonObject) -> Iterator[Candidate]:
         words=f"make the rib {by:.2f} mm lower, from {now:.2f} mm to {to:.2f} mm",
         figures={"height_from": now, "height_to": to},
         make=lambda start: cut(start, tool),
-        region=Box(ends.min(axis=0), ends.max(axis=0)).grown(CLEAR_MM),
+        region=Box.of_points(ends).grown(CLEAR_MM),
         sense=REMOVES,
     )

@@ -81,9 +81,4 @@ def box_tool(corner: Floats, *sides: Floats) -> tuple[Any, Box]:
     one, two, three = sides
     base = np.array([corner, corner + one, corner + one + two, corner + two])
     ends = np.concatenate([base, base + three])
-    return polygon_prism(base, three), Box(ends.min(axis=0), ends.max(axis=0))
-
-
-def around(boxes: list[Box]) -> Box:
-    """The box around boxes."""
-    return Box(np.min([box.low for box in boxes], axis=0), np.max([box.high for box in boxes], axis=0))
+    return polygon_prism(base, three), Box.of_points(ends)

@@ -8,11 +8,10 @@ from workers.cad.edit.body import Body
 from workers.cad.edit.booleans import cut, joined
 from workers.cad.edit.tools import turned
 from workers.cad.part import Surface
-from workers.fixes.candidate import ADDS, Box, Candidate
+from workers.fixes.candidate import ADDS, PAST_THE_LIMIT_MM, Box, Candidate
 from workers.fixes.registry import NoEditError, recipe
 from workers.fixes.situation import JsonObject, Situation
 
-PAST_THE_LIMIT_MM = 1e-3
 CLEAR_MM = 0.05
 
 
@@ -23,8 +22,7 @@ def shallower(situation: Situation, finding: JsonObject) -> Iterator[Candidate]:
     cones = [face for face in finding["faces"] if body.faces.kind[face] == Surface.CONE]
     if len(cones) != 1:
         raise NoEditError("the countersink is not one cone")
-    axis, origin = body.faces.axis[cones[0]], body.faces.origin[cones[0]]
-    at = origin - (origin @ axis) * axis
+    axis, at = body.faces.axis[cones[0]], body.foot_of_axis(cones[0])
     heights = {round(float(body.edges.middle[edge] @ axis), 6): edge for edge, _other in body.neighbours(cones[0])}
     if len(heights) != 2:
         raise NoEditError("the countersink does not end square to its axis")

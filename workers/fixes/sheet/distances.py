@@ -8,12 +8,11 @@ from workers.cad.edit.body import Body
 from workers.cad.edit.booleans import cut, joined
 from workers.cad.edit.tools import turned
 from workers.cad.part import Bend, Curve, Floats, Surface
-from workers.fixes.candidate import EITHER, Box, Candidate
+from workers.fixes.candidate import EITHER, PAST_THE_LIMIT_MM, Box, Candidate
 from workers.fixes.milling.holes import Bore, bore_of
 from workers.fixes.registry import NoEditError, recipe
 from workers.fixes.situation import JsonObject, Situation
 
-PAST_THE_LIMIT_MM = 1e-3
 CLEAR_MM = 0.05
 
 
@@ -90,13 +89,12 @@ def _moved(bore: Bore, by: Floats, what: str) -> Candidate:
     first, last = low - CLEAR_MM, high + CLEAR_MM
     drill = turned(bore.at + by, bore.out, [(first, 0.0), (first, radius), (last, radius), (last, 0.0)])
     ends = np.array([bore.place(height) + shift for height in (low, high) for shift in (0 * by, by)])
-    reach = wide * np.sqrt(np.clip(1 - bore.out**2, 0, 1)) + 0.01
     distance = float(np.linalg.norm(by))
     return Candidate(
         words=f"move the hole {distance:.2f} mm further away from the {what}",
         figures={"moved_by": distance, "diameter": 2 * radius},
         make=lambda start: cut(joined(start, plug), drill),
-        region=Box(ends.min(axis=0) - reach, ends.max(axis=0) + reach),
+        region=Box.of_discs(ends, bore.out, wide).grown(0.01),
         sense=EITHER,
         volume_change=0.0,
     )

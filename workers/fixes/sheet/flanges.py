@@ -8,12 +8,11 @@ from workers.cad.edit.body import Body
 from workers.cad.edit.booleans import joined
 from workers.cad.edit.tools import prism_of
 from workers.cad.part import Floats, Surface
-from workers.fixes.candidate import ADDS, Box, Candidate
+from workers.fixes.candidate import ADDS, PAST_THE_LIMIT_MM, Box, Candidate
 from workers.fixes.registry import NoEditError, recipe
 from workers.fixes.sheet.bends import thickness_of
 from workers.fixes.situation import JsonObject, Situation
 
-PAST_THE_LIMIT_MM = 1e-3
 SAME_MM = 1e-3
 PARALLEL = 1 - 1e-6
 
@@ -27,12 +26,11 @@ def longer(situation: Situation, finding: JsonObject) -> Iterator[Candidate]:
     ends = _ends(body, finding["faces"], out, thickness_of(situation))
     if not ends:
         raise NoEditError("the flange does not end in a straight edge along its bend")
-    boxes = [corner + shift for face in ends for corner in body.box_of_faces([face]) for shift in (0 * out, by * out)]
     yield Candidate(
         words=f"make it {by:.2f} mm longer, to {to:.2f} mm, at its end",
         figures={"length_from": now, "length_to": to, "longer_by": by},
         make=lambda start: joined(start, *(prism_of(start.faces.shapes[face], by * out) for face in ends)),
-        region=Box(np.min(boxes, axis=0), np.max(boxes, axis=0)).grown(0.01),
+        region=Box(*body.box_of_faces(ends)).swept(by * out).grown(0.01),
         sense=ADDS,
         volume_change=by * float(body.areas[ends].sum()),
     )
@@ -46,8 +44,8 @@ def _outwards(body: Body, faces: list[int]) -> Floats:
                 tangent = body.edges.tangent[edge]
                 if abs(float(body.faces.axis[other] @ tangent)) > PARALLEL:
                     out = np.cross(body.faces.axis[face], tangent)
-                    low, high = body.box_of_faces([face])
-                    return np.asarray(out * np.sign(float(((low + high) / 2 - body.edges.middle[edge]) @ out)))
+                    middle = Box(*body.box_of_faces([face])).middle
+                    return np.asarray(out * np.sign(float((middle - body.edges.middle[edge]) @ out)))
     raise NoEditError("the flange hangs on no round bend")
 
 

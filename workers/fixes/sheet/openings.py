@@ -7,9 +7,9 @@ import numpy as np
 from workers.cad.edit.body import Body
 from workers.cad.edit.booleans import cut
 from workers.cad.edit.tools import polygon_prism, turned
-from workers.cad.part import Floats, Surface
-from workers.fixes.candidate import REMOVES, Box, Candidate
-from workers.fixes.facing import PAST_THE_LIMIT_MM, pairs_of, widened
+from workers.cad.part import Surface
+from workers.fixes.candidate import PAST_THE_LIMIT_MM, REMOVES, Box, Candidate
+from workers.fixes.facing import pairs_of, widened
 from workers.fixes.milling.holes import other_diameter
 from workers.fixes.registry import recipe
 from workers.fixes.situation import JsonObject, Situation
@@ -35,21 +35,15 @@ def _round_ends(body: Body, faces: list[int], radius: float) -> list[int]:
     """One face of each of the hollow cylinders of a radius."""
     kinds, signs, radii = body.faces.kind, body.faces.sign, body.faces.radius
     hollow = [f for f in faces if kinds[f] == Surface.CYLINDER and signs[f] < 0 and abs(radii[f] - radius) < SAME_MM]
-    places = {tuple(np.round(_foot(body, face), 3) + 0.0): face for face in hollow}
+    places = {tuple(np.round(body.foot_of_axis(face), 3) + 0.0): face for face in hollow}
     return list(places.values())
-
-
-def _foot(body: Body, face: int) -> Floats:
-    """(3,) the point of a cylinder's axis that is level with the origin."""
-    axis, origin = body.faces.axis[face], body.faces.origin[face]
-    return np.asarray(origin - (origin @ axis) * axis)
 
 
 def _wider_obround(body: Body, ends: list[int], now: float, to: float) -> Candidate:
     axis, radius = body.faces.axis[ends[0]], to / 2 + PAST_THE_LIMIT_MM
     low, high = body.extent(ends, axis)
     low, high = low - CLEAR_MM, high + CLEAR_MM
-    one, two = (_foot(body, face) for face in ends)
+    one, two = (body.foot_of_axis(face) for face in ends)
     along = (two - one) / np.linalg.norm(two - one)
     across = np.cross(axis, along) * radius
     corners = np.array([one - across, two - across, two + across, one + across]) + low * axis

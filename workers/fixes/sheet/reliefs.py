@@ -10,12 +10,11 @@ import numpy as np
 from workers.cad.edit.booleans import cut
 from workers.cad.edit.within import volume_within
 from workers.cad.part import Bend, Curve, Floats
-from workers.fixes.candidate import REMOVES, Box, Candidate
+from workers.fixes.candidate import PAST_THE_LIMIT_MM, REMOVES, Box, Candidate
 from workers.fixes.registry import NoEditError, recipe
-from workers.fixes.sheet.bends import PARALLEL, Tangent, around, box_tool, tangents_of
+from workers.fixes.sheet.bends import PARALLEL, Tangent, box_tool, tangents_of
 from workers.fixes.situation import JsonObject, Situation
 
-PAST_THE_LIMIT_MM = 1e-3
 # In thicknesses. Engineering judgement: how far behind the bend a relief ends.
 BEHIND = 0.5
 CLEAR = 0.1  # that a tool goes beyond the skins
@@ -85,7 +84,7 @@ def _slots(situation: Situation, tools: list[Tool], width: float) -> Candidate:
         words=f"cut a relief {width:.2f} mm wide {places}, to where it begins",
         figures={"width_to": width, "reliefs": float(len(tools))},
         make=lambda start: cut(start, *(tool for tool, _ in tools)),
-        region=around([box for _, box in tools]).grown(0.01),
+        region=Box.around([box for _, box in tools]).grown(0.01),
         sense=REMOVES,
         volume_change=-removed,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from workers.fixes.candidate import Candidate
-from workers.fixes.moulding.corners import along_edges, larger_fillet
+from workers.fixes.inner_corners import along_edges, larger_fillet
 from workers.fixes.registry import recipe
 from workers.fixes.situation import JsonObject, Situation
 
